@@ -1,0 +1,311 @@
+package backend
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"maildir-imapd/message"
+	"maildir-imapd/uidmap"
+
+	"github.com/emersion/go-imap/v2"
+	"golang.org/x/sys/unix"
+)
+
+// Append begins an APPEND (or MULTIAPPEND) to name; [TRYCREATE] where it is missing, [OVERQUOTA] where the quota is used up.
+// Nothing is visible before Commit. Abort must be called in the end.
+func (a *Account) Append(ctx context.Context, name string) (*Appender, error) {
+	mb, err := a.mailbox(ctx, name)
+	if err != nil {
+		return nil, tryCreate(err)
+	}
+	if err := a.quota.full(ctx); err != nil {
+		mb.release()
+		return nil, err
+	}
+	return &Appender{mb: mb}, nil
+}
+
+// tryCreate says that CREATE would help, where it would (RFC 3501 §7.1).
+func tryCreate(err error) error {
+	if e := (*imap.Error)(nil); errors.As(err, &e) && e.Code == imap.ResponseCodeNonExistent {
+		return &imap.Error{Type: e.Type, Code: imap.ResponseCodeTryCreate, Text: e.Text}
+	}
+	return err
+}
+
+// Appender collects the messages of one APPEND. Owned by one goroutine.
+type Appender struct {
+	mb      *Mailbox
+	pending []arriving
+	credit  Usage // what goes when they have come, see View.Replace
+}
+
+// arriving is a message that is about to become one of a folder: a file, complete and on
+// disk, in that folder's tmp/ or (MOVE) in another folder.
+type arriving struct {
+	from  dir
+	name  string // in from
+	base  string // file name to be
+	size  int64  // of the file in octets, where it is new to the account
+	names []imap.Flag
+	flags flags  // names, as the folder has them
+	guid  string // see guidOf; "": base
+}
+
+// Add stores one message in tmp/, with line ends as LF. binary is set for a literal8:
+// MIME parts in binary are then encoded (RFC 3516 §4.4). Exactly size octets are read from r
+// unless it fails. date zero means now. When Add returns, the file is on disk.
+func (p *Appender) Add(flags []imap.Flag, date time.Time, r io.Reader, size int64, binary bool) error {
+	return p.Compose(flags, date, func(w io.Writer) error {
+		if binary {
+			return p.encode(w, r, size)
+		}
+		_, err := io.CopyN(w, r, size)
+		return err
+	})
+}
+
+// Compose is Add for a message that write puts together (RFC 4469). Where write fails, its error is
+// returned and nothing stays.
+func (p *Appender) Compose(flags []imap.Flag, date time.Time, write func(io.Writer) error) (err error) {
+	mb := p.mb
+	x := arriving{from: mb.d.tmp, base: freshBase(), names: flags}
+	x.name = x.base
+	f, err := x.from.create(x.name, mb.a.filePerm)
+	if errors.Is(err, fs.ErrNotExist) {
+		return tryCreate(errNonExistent) // deleted since APPEND began
+	} else if err != nil {
+		return err
+	}
+	defer func() {
+		if err = errors.Join(err, f.Close()); err != nil {
+			err = errors.Join(err, x.from.remove(x.name))
+		}
+	}()
+	out := bufio.NewWriterSize(f, 32<<10)
+	w := message.NewLFWriter(out)
+	if err := write(w); err != nil {
+		return err
+	}
+	if err := errors.Join(w.Flush(), out.Flush()); err != nil {
+		return err
+	}
+	if !date.IsZero() {
+		if err := setTime(f, date); err != nil {
+			return err
+		}
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	x.size = w.Disk
+	x.base = sizedBase(x.base, w.Disk, w.Wire)
+	p.pending = append(p.pending, x)
+	return nil
+}
+
+// encode stores what came in a literal8 as lines.
+func (p *Appender) encode(w io.Writer, r io.Reader, size int64) (err error) {
+	tmp, name := p.mb.d.tmp, freshBase()
+	f, err := tmp.create(name, p.mb.a.filePerm)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close(), tmp.remove(name)) }()
+	if _, err := io.CopyN(f, r, size); err != nil {
+		return err
+	}
+	if err := message.EncodeBinary(w, f, size); errors.Is(err, message.ErrNUL) {
+		return &imap.Error{Type: imap.StatusResponseTypeNo, Code: imap.ResponseCodeUnknownCTE, Text: "NUL octets are allowed in binary parts only"}
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// setTime sets the time of last change, which is INTERNALDATE.
+func setTime(f *os.File, t time.Time) error {
+	tv := unix.NsecToTimeval(t.UnixNano())
+	return unix.Futimes(int(f.Fd()), []unix.Timeval{tv, tv})
+}
+
+// Commit makes all of them visible, or none: [OVERQUOTA] where the quota has no room for all. The UIDs are in
+// the order of Add.
+func (p *Appender) Commit(ctx context.Context) (uidValidity uint32, uids []imap.UID, err error) {
+	mb := p.mb
+	add := usageOf(p.pending)
+	arrived, err := mb.a.quota.reserve(ctx, add.plus(p.credit.negative()))
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() {
+		if err != nil {
+			add = Usage{}
+		}
+		arrived(add)
+	}()
+	if err := mb.enter(ctx); err != nil {
+		return 0, nil, err
+	}
+	defer mb.leave()
+	if err := mb.claimFlags(ctx, p.pending); err != nil {
+		return 0, nil, err
+	}
+	if uids, err = mb.arrive(ctx, p.pending); err != nil {
+		return 0, nil, err
+	}
+	p.pending = nil
+	return mb.uidValidity, uids, nil
+}
+
+// usageOf is what these messages will count in the quota.
+func usageOf(list []arriving) (u Usage) {
+	for i := range list {
+		u = u.plus(Usage{list[i].size, 1})
+	}
+	return u
+}
+
+// Abort removes what Add wrote and gives the mailbox back. Call it once in the end, also after Commit.
+func (p *Appender) Abort() {
+	p.mb.discard(p.pending)
+	p.pending = nil
+	p.mb.release()
+}
+
+// discard removes files from tmp/ that are not to arrive.
+func (mb *Mailbox) discard(list []arriving) {
+	for _, x := range list {
+		if err := x.from.remove(x.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			mb.log.Warn("can't remove an unfinished message from tmp", "err", err)
+		}
+	}
+}
+
+// claimFlags turns the names of flags into those of this folder. The turn is held.
+func (mb *Mailbox) claimFlags(ctx context.Context, list []arriving) (err error) {
+	for i := range list {
+		if list[i].flags, err = mb.flagsFor(ctx, list[i].names, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrive moves complete messages from tmp/ to where mail lies, and gives them UIDs, in this order: a
+// kill in between leaves mail that the next look gives a UID. Where one can't be
+// moved, none stays. The turn is held.
+func (mb *Mailbox) arrive(ctx context.Context, list []arriving) (uids []imap.UID, err error) {
+	tx, err := mb.lockKnown(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err2 := tx.Unlock(); err2 != nil {
+			err = errors.Join(err, err2)
+		}
+	}()
+	defer mb.ours()()
+	put := make([]msg, len(list))
+	recs := make([]uidmap.Record, len(list))
+	claim := mb.claims()
+	for i, x := range list {
+		m := msg{name: x.base, flags: x.flags, inNew: !claim && x.flags.sys == 0 && x.flags.letters == 0}
+		if !m.inNew {
+			m.name = withFlags(x.base, x.flags)
+		}
+		put[i], recs[i].Base, recs[i].GUID = m, x.base, x.guid
+	}
+	moved := 0
+	defer func() {
+		if err != nil {
+			for i := range moved {
+				err = errors.Join(err, mb.d.of(put[i].inNew).rename(put[i].name, list[i].from, list[i].name))
+			}
+		}
+	}()
+	extra := make(map[string][]int)
+	for _, x := range list {
+		if x.flags.more != "" {
+			extra[x.base] = x.flags.extra()
+		}
+	}
+	if len(extra) > 0 {
+		if err := mb.keywords.SetExtra(ctx, extra); err != nil {
+			return nil, err
+		}
+	}
+	for i, x := range list {
+		if err := x.from.rename(x.name, mb.d.of(put[i].inNew), put[i].name); err != nil {
+			return nil, err
+		}
+		moved++
+	}
+	if err := mb.syncPut(put); err != nil {
+		return nil, err
+	}
+	if err := tx.Add(recs); err != nil {
+		return nil, err
+	}
+	moved = 0 // from here on they stay
+	modseq := mb.nextModSeq()
+	mb.mu.Lock()
+	for i := range put {
+		put[i].uid, put[i].modseq = recs[i].UID, modseq
+		if list[i].guid != "" {
+			mb.identities.put(recs[i].UID, list[i].guid)
+		}
+		uids = append(uids, imap.UID(recs[i].UID))
+		mb.unclaimed.add(uids[i], uids[i])
+	}
+	mb.mu.Unlock()
+	now := mb.snap.Load()
+	mb.publish(now.with(put, nil), now.names, mb.list.UIDNext())
+	return uids, nil
+}
+
+// lockKnown takes the lock once all messages are known that other servers have given
+// UIDs: the snapshot's UIDNEXT must not leap over them. The turn is held.
+func (mb *Mailbox) lockKnown(ctx context.Context) (*uidmap.Tx, error) {
+	for {
+		tx, err := mb.lock(ctx)
+		if err != nil || mb.list.UIDNext() == mb.snap.Load().uidNext {
+			return tx, err
+		}
+		if err := cmp.Or(tx.Unlock(), ctx.Err()); err != nil {
+			return nil, err
+		}
+		if mb.isGone() {
+			return nil, errLost
+		}
+		if err := mb.scan(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// syncPut makes the directory entries of new messages durable.
+func (mb *Mailbox) syncPut(put []msg) error {
+	var in [2]bool
+	for i := range put {
+		if put[i].inNew {
+			in[1] = true
+		} else {
+			in[0] = true
+		}
+	}
+	var err error
+	if in[0] {
+		err = mb.d.cur.sync()
+	}
+	if in[1] {
+		err = errors.Join(err, mb.d.new.sync())
+	}
+	return err
+}

@@ -1,0 +1,454 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"maildir-imapd/watcher"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// lookout watches an account's folders, and its tree, for the sessions that want to hear of more
+// than their selected mailbox (RFC 5465). It does nothing while there is no Monitor.
+//
+// Each folder that some monitor asks for has a Watch. That, or a session of ours that changes the mailbox, makes
+// the folder dirty; one goroutine for the whole account then looks at the dirty ones, one after
+// the other, and gives the monitors what it finds. A mailbox that nobody has open is
+// opened for that, and not before.
+type lookout struct {
+	// Immutable.
+	a   *Account
+	max int // mailboxes that one monitor is told of
+
+	// looking is held over looks at the tree, which it brings in order. It comes before folders.change.
+	looking     sync.Mutex
+	tree        *tree               // as the monitors know it
+	subscribed  map[string][]string // likewise
+	lastTrouble string              // logged already
+
+	mu       sync.Mutex // guards the fields below; held for memory operations only, and innermost
+	monitors map[*Monitor]struct{}
+	watches  map[string]*watcher.Watch // by the mailbox's directory
+	names    map[string]string         // of these mailboxes, by directory
+	dirty    map[string]bool           // directories
+	renames  []*rename                 // under way, or since the last look at the tree
+	moved    bool                      // the tree or the subscriptions were changed by a session
+	running  bool                      // run is
+	wakeup   chan struct{}             // capacity 1
+}
+
+// rename is one that a session of ours does.
+type rename struct {
+	from, to string
+	done     bool
+}
+
+const (
+	// maxMonitored is the greatest number of mailboxes that one monitor is told of. Each needs two watches of the
+	// kernel, of which a user has 8192 on small machines; where they run out, folders are polled.
+	maxMonitored = 5000
+	// maxRenames bounds what is remembered between two looks at the tree; what is beyond is told as DELETE and CREATE.
+	maxRenames = 1000
+	// treeInterval is how often the tree is looked at for what other programs did, and
+	// treeIntervalEach is added for each of its folders.
+	treeInterval     = 2 * time.Second
+	treeIntervalEach = time.Millisecond
+)
+
+var errOverflow = &imap.Error{Type: imap.StatusResponseTypeNo, Code: "NOTIFICATIONOVERFLOW", Text: "Too many mailboxes to watch"}
+
+func newLookout(a *Account) *lookout {
+	return &lookout{
+		a:        a,
+		max:      maxMonitored,
+		monitors: make(map[*Monitor]struct{}),
+		watches:  make(map[string]*watcher.Watch),
+		names:    make(map[string]string),
+		dirty:    make(map[string]bool),
+		wakeup:   make(chan struct{}, 1),
+	}
+}
+
+// wake makes run look. It costs nothing where there is no monitor.
+func (l *lookout) wake() {
+	select {
+	case l.wakeup <- struct{}{}:
+	default:
+	}
+}
+
+// touch makes a folder dirty.
+func (l *lookout) touch(dir string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.watches[dir]; ok {
+		l.dirty[dir] = true
+		l.wake()
+	}
+}
+
+// treeMoved says that the tree or the subscriptions have changed.
+func (l *lookout) treeMoved() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.moved = true
+	l.wake()
+}
+
+// renaming notes what would otherwise look like a DELETE and a CREATE, or many of them. The
+// function it returns is called when the rename is done, or has failed.
+func (l *lookout) renaming(from, to string) (finish func(ok bool)) {
+	r := &rename{from: from, to: to}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.monitors) > 0 && len(l.renames) < maxRenames {
+		l.renames = append(l.renames, r)
+	}
+	return func(ok bool) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if r.done = ok; !ok {
+			l.renames = slices.DeleteFunc(l.renames, func(x *rename) bool { return x == r })
+		}
+	}
+}
+
+// add begins to tell m of changes.
+func (l *lookout) add(m *Monitor) error {
+	l.looking.Lock()
+	defer l.looking.Unlock()
+	if err := l.lookAtTree(); err != nil { // for those that are there already
+		return err
+	}
+	l.mu.Lock()
+	l.monitors[m] = struct{}{}
+	start := !l.running
+	l.running = true
+	l.mu.Unlock()
+	if start {
+		l.start()
+	}
+	l.aim()
+	if m.isOverflowed() {
+		return errOverflow
+	}
+	return nil
+}
+
+// start starts run, which holds the account as a session does.
+func (l *lookout) start() {
+	b := l.a.b
+	b.mu.Lock()
+	l.a.refs++
+	b.mu.Unlock()
+	ok := b.background(func(ctx context.Context) {
+		defer b.done(l.a, 1)
+		l.run(ctx)
+	})
+	if !ok {
+		b.done(l.a, 1)
+	}
+}
+
+// remove ends that.
+func (l *lookout) remove(m *Monitor) {
+	l.mu.Lock()
+	delete(l.monitors, m)
+	l.mu.Unlock()
+	l.wake()
+}
+
+// run looks at what has changed until there are no monitors.
+func (l *lookout) run(ctx context.Context) {
+	timer := time.NewTimer(treeInterval)
+	defer timer.Stop()
+	for {
+		tick := false
+		select {
+		case <-ctx.Done():
+			l.unwatch(func(string) bool { return false })
+			return
+		case <-l.wakeup:
+		case <-timer.C:
+			tick = true
+		}
+		if l.idle() {
+			return
+		}
+		err := safely(func() error { return l.look(ctx, tick) })
+		if err != nil && ctx.Err() == nil {
+			l.trouble(err)
+		}
+		if tick {
+			timer.Reset(l.interval())
+		}
+	}
+}
+
+func (l *lookout) interval() time.Duration {
+	l.looking.Lock()
+	defer l.looking.Unlock()
+	return treeInterval + time.Duration(len(l.tree.nodes))*treeIntervalEach
+}
+
+// idle reports whether there is nobody left, and then run has ended as far as others can see.
+func (l *lookout) idle() bool {
+	l.looking.Lock()
+	defer l.looking.Unlock()
+	l.mu.Lock()
+	none := len(l.monitors) == 0
+	l.running = !none
+	l.mu.Unlock()
+	if none {
+		l.tree, l.subscribed = nil, nil
+		l.unwatch(func(string) bool { return false })
+	}
+	return none
+}
+
+// look looks at the dirty folders, and at the tree if it has moved or tick is set.
+func (l *lookout) look(ctx context.Context, tick bool) (err error) {
+	l.mu.Lock()
+	dirty, moved := l.dirty, l.moved
+	l.dirty, l.moved = make(map[string]bool), false
+	l.mu.Unlock()
+	if tick || moved {
+		l.looking.Lock()
+		err = l.lookAtTree()
+		l.looking.Unlock()
+	}
+	for dir := range dirty {
+		l.mu.Lock()
+		name, ok := l.names[dir]
+		l.mu.Unlock()
+		if !ok {
+			continue
+		}
+		switch state, err2 := l.a.glance(ctx, name); {
+		case err2 == nil:
+			l.tell(name, state)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		default:
+			if _, ok := errors.AsType[*imap.Error](err2); !ok { // not there any more: the tree tells
+				err = errors.Join(err, fmt.Errorf("%s: %w", name, err2))
+			}
+		}
+	}
+	return err
+}
+
+// trouble logs an error once for as long as it stays the same.
+func (l *lookout) trouble(err error) {
+	l.looking.Lock()
+	defer l.looking.Unlock()
+	if text := err.Error(); text != l.lastTrouble {
+		l.lastTrouble = text
+		l.a.log().Error("can't follow the changes of the account", "err", err)
+	}
+}
+
+// tell gives the monitors the state of a mailbox.
+func (l *lookout) tell(name string, state boxState) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for m := range l.monitors {
+		m.putState(name, state)
+	}
+}
+
+// metadataChanged tells all monitors but the one of the session that did it which entries have changed. No turn is held.
+func (l *lookout) metadataChanged(mailbox string, entries []string, by *Monitor) {
+	l.looking.Lock()
+	defer l.looking.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for m := range l.monitors {
+		if m != by {
+			m.putMetadata(mailbox, entries, l.subscribed)
+		}
+	}
+}
+
+// lookAtTree tells the monitors what has changed in the tree and in the subscriptions. looking is held.
+func (l *lookout) lookAtTree() error {
+	t, err := l.a.readTree()
+	if err != nil {
+		return err
+	}
+	subscribed, err := l.a.subscribed()
+	if err != nil {
+		return err
+	}
+	old, oldSubscribed := l.tree, l.subscribed
+	l.tree, l.subscribed = t, subscribed
+	l.mu.Lock()
+	renames := l.renames
+	l.renames = slices.DeleteFunc(slices.Clone(renames), func(r *rename) bool { return r.done })
+	if old == nil || len(l.monitors) == 0 {
+		l.mu.Unlock()
+		return nil
+	}
+	names := l.treeChanges(old, t, renames)
+	subs := subscriptionChanges(oldSubscribed, subscribed)
+	for m := range l.monitors {
+		// By the old subscriptions as well as the new.
+		for _, c := range names {
+			m.putName(c, MailboxName, oldSubscribed, subscribed)
+		}
+		for _, name := range subs {
+			m.putName(NameChange{Name: name}, SubscriptionChange, oldSubscribed, subscribed)
+		}
+	}
+	l.mu.Unlock()
+	if t != old || len(subs) > 0 {
+		l.aim()
+	}
+	return nil
+}
+
+// treeChanges lists the names that are affected (RFC 5465 §5.4): those that are new, gone or renamed, and
+// the parents of the first two.
+func (l *lookout) treeChanges(old, now *tree, renames []*rename) (out []NameChange) {
+	if old == now {
+		return nil
+	}
+	sep := string(l.a.loc.separator())
+	var moved []string // what lies at or beneath these needs no word of its own
+	for _, r := range renames {
+		if n := now.byName[r.to]; n != nil && n.exists && (old.byName[r.to] == nil || !old.byName[r.to].exists) {
+			out = append(out, NameChange{Name: r.to, OldName: r.from})
+		}
+		moved = append(moved, r.from, r.to)
+	}
+	known := make(map[string]bool)
+	add := func(name string) {
+		if name != "" && !known[name] {
+			known[name] = true
+			out = append(out, NameChange{Name: name})
+		}
+	}
+	compare := func(nodes []*node, other *tree) {
+	nodes:
+		for _, n := range nodes {
+			if o := other.byName[n.Name]; !n.exists || o != nil && o.exists {
+				continue
+			}
+			for _, m := range moved {
+				if n.Name == m || strings.HasPrefix(n.Name, m+sep) {
+					continue nodes
+				}
+			}
+			add(n.Name)
+			add(l.a.loc.parent(n.Name))
+		}
+	}
+	compare(old.nodes, now)
+	compare(now.nodes, old)
+	return out
+}
+
+// subscriptionChanges lists the names that are in one only.
+func subscriptionChanges(old, now map[string][]string) (out []string) {
+	for name := range old {
+		if now[name] == nil {
+			out = append(out, name)
+		}
+	}
+	for name := range now {
+		if old[name] == nil {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// aim watches the folders that the monitors ask for, and no others. looking is held.
+func (l *lookout) aim() {
+	l.mu.Lock()
+	wanted := make(map[string]*node)
+	for m := range l.monitors {
+		for _, n := range m.aim(l.tree, l.subscribed) {
+			wanted[n.Dir] = n
+		}
+	}
+	l.mu.Unlock()
+	l.unwatch(func(dir string) bool { return wanted[dir] != nil })
+	for dir, n := range wanted {
+		l.mu.Lock()
+		l.names[dir] = n.Name
+		_, known := l.watches[dir]
+		l.mu.Unlock()
+		if known {
+			continue
+		}
+		w := l.a.b.o.Watcher.Watch(l.a.path(dir), func(watcher.Batch) { l.touch(dir) })
+		l.mu.Lock()
+		l.watches[dir] = w
+		l.mu.Unlock()
+	}
+}
+
+// unwatch ends the watches of the directories that are not to be kept.
+func (l *lookout) unwatch(keep func(dir string) bool) {
+	l.mu.Lock()
+	var old []*watcher.Watch
+	for dir, w := range l.watches {
+		if !keep(dir) {
+			old = append(old, w)
+			delete(l.watches, dir)
+			delete(l.names, dir)
+			delete(l.dirty, dir)
+		}
+	}
+	l.mu.Unlock()
+	for _, w := range old {
+		w.Close()
+	}
+}
+
+// boxState is what a monitor tells of a mailbox.
+type boxState struct {
+	n, unseen, uidNext, validity uint32
+	modseq                       uint64
+}
+
+func (mb *Mailbox) state() boxState {
+	s := mb.snap.Load()
+	return boxState{n: s.n, unseen: s.sum((*chunk).unseenCount), uidNext: s.uidNext, validity: mb.uidValidity, modseq: s.modseq}
+}
+
+// glance looks at a mailbox, which is opened if need be.
+func (a *Account) glance(ctx context.Context, name string) (boxState, error) {
+	mb, err := a.mailbox(ctx, name)
+	if err != nil {
+		return boxState{}, err
+	}
+	defer mb.release()
+	if err := mb.enter(ctx); err != nil {
+		return boxState{}, err
+	}
+	defer mb.leave()
+	if err := mb.freshen(ctx); err != nil {
+		return boxState{}, err
+	}
+	return mb.state(), nil
+}
+
+// remembered is the state of a mailbox that is open.
+func (a *Account) remembered(dir string) (boxState, bool) {
+	a.mu.Lock()
+	mb := a.boxes[dir]
+	a.mu.Unlock()
+	if mb == nil || !mb.opened.Load() {
+		return boxState{}, false
+	}
+	return mb.state(), true
+}

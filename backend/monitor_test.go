@@ -1,0 +1,148 @@
+package backend
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// notices collects what a monitor tells until want is satisfied.
+func notices(t *testing.T, m *Monitor, want func(all Notices) bool) (all Notices) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		n := m.Take(false)
+		all.Overflow = all.Overflow || n.Overflow
+		all.Names = append(all.Names, n.Names...)
+		all.Status = append(all.Status, n.Status...)
+		if want(all) {
+			return all
+		}
+		select {
+		case <-m.Changed():
+		case <-deadline:
+			t.Fatalf("not told in time; so far %d names, %+v", len(all.Names), all.Status)
+		}
+	}
+}
+
+func (w *world) monitor(a *Account, scopes ...Scope) *Monitor {
+	w.t.Helper()
+	m, err := a.Monitor(scopes)
+	w.must(err)
+	w.t.Cleanup(m.Close)
+	return m
+}
+
+// TestMonitorStatus delivers to mailboxes of which none is open, and expects the last state of each, but
+// nothing of those that were not asked for.
+func TestMonitorStatus(t *testing.T) {
+	w := newWorld(t, ".Work", ".Work.Old", ".Play")
+	a := w.start()
+	m := w.monitor(a, Scope{Kind: Subtree, Names: []string{"Work"}, Events: MessageChange})
+	if got := m.Mailboxes(); !slices.Equal(got, []string{"Work", "Work.Old"}) {
+		t.Fatalf("watches %v", got)
+	}
+	if _, open := a.remembered(".Work"); open {
+		t.Error("a mailbox was opened before anything changed in it")
+	}
+	for range 5 {
+		w.deliver(".Play", "", "x\n")
+		w.deliver(".Work", "", "x\n")
+		w.deliver(".Work.Old", "", "x\n")
+	}
+	last := make(map[string]uint32)
+	notices(t, m, func(all Notices) bool {
+		for _, s := range all.Status {
+			if s.Name == "Play" {
+				t.Fatal("told of a mailbox that was not asked for")
+			}
+			last[s.Name] = s.NumMessages
+		}
+		return last["Work"] == 5 && last["Work.Old"] == 5
+	})
+}
+
+// TestMonitorOwn changes a mailbox and the tree by the session itself, which is not told, and by another, which is.
+func TestMonitorOwn(t *testing.T) {
+	w := newWorld(t, ".Work")
+	a := w.start()
+	m := w.monitor(a, Scope{Events: MessageChange | MailboxName | SubscriptionChange})
+	ctx := t.Context()
+	if _, ok, err := m.Status(ctx, "Work"); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	w.must(m.Own(func() error { return a.Create(ctx, "Mine", nil) }, "Mine"))
+	w.must(m.Own(func() error { return a.Subscribe(ctx, "Mine") }, "Mine"))
+	w.must(m.Own(func() error { return a.Rename(ctx, "Mine", "Own") }, "Mine", "Own"))
+	v := w.sel(a, "Work", false)
+	w.deliver(".Work", "cur/1700000001.M1P1.test:2,", "x\n")
+	if all := notices(t, m, func(all Notices) bool { return len(all.Status) > 0 }); len(all.Names) > 0 {
+		t.Errorf("told of its own changes: %+v", all.Names)
+	}
+	w.must(v.Poll(ctx))
+	v.Sync(true)
+	data, err := v.Copy(ctx, []uint32{1}, "Work")
+	w.must(err)
+	m.Created(data.UIDValidity, data.DestUIDs)
+	w.must(a.Create(ctx, "Other", nil))
+	w.must(a.Rename(ctx, "Other", "Another"))
+	all := notices(t, m, func(all Notices) bool {
+		return slices.Contains(all.Names, NameChange{Name: "Another", OldName: "Other"}) ||
+			slices.Contains(all.Names, NameChange{Name: "Another"})
+	})
+	for _, n := range all.Names {
+		if n.Name == "Mine" || n.Name == "Own" {
+			t.Errorf("told of its own change: %+v", n)
+		}
+	}
+	for _, s := range all.Status {
+		t.Errorf("told of its own message: %+v", s)
+	}
+}
+
+// TestMonitorBounds asks for too many mailboxes, and lets too many names wait.
+func TestMonitorBounds(t *testing.T) {
+	w := newWorld(t)
+	a := w.start()
+	m := w.monitor(a, Scope{Events: MailboxName})
+	for i := range maxNames + 1 {
+		w.must(os.MkdirAll(filepath.Join(w.root, fmt.Sprintf(".F%04d", i), "cur"), 0o700))
+	}
+	a.lookout.treeMoved() // don't wait for the next look
+	for deadline := time.Now().Add(20 * time.Second); !m.isOverflowed(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d names wait, and there is no overflow", len(m.names))
+		}
+	}
+	if n := m.Take(false); !n.Overflow || len(n.Names) > 0 {
+		t.Errorf("told %v and %d names", n.Overflow, len(n.Names))
+	}
+	a.lookout.max = maxNames
+	_, err := a.Monitor([]Scope{{Events: MessageChange}})
+	if e, ok := err.(*imap.Error); !ok || e.Code != "NOTIFICATIONOVERFLOW" {
+		t.Errorf("Monitor of %d mailboxes: %v", a.lookout.max+1, err)
+	}
+	if len(a.lookout.watches) != 0 {
+		t.Errorf("%d folders are watched for nobody", len(a.lookout.watches))
+	}
+}
+
+// TestMonitorEnds lets monitors come and go: the account must be closed with the last, and another work.
+func TestMonitorEnds(t *testing.T) {
+	w := newWorld(t, ".Work")
+	a := w.start()
+	for i := range 20 {
+		m := w.monitor(a, Scope{Kind: Named, Names: []string{"Work"}, Events: MessageChange})
+		w.deliver(".Work", "", "x\n")
+		notices(t, m, func(all Notices) bool {
+			return len(all.Status) > 0 && all.Status[len(all.Status)-1].NumMessages == uint32(i)+1
+		})
+		m.Close()
+	}
+}

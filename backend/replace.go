@@ -1,0 +1,57 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+)
+
+// Replace begins a REPLACE (RFC 8508): an APPEND to name of what takes the place of a message, which Remove removes after
+// Commit. What that message counts in the quota is there for the new one. [TRYCREATE] where name is missing, ErrGone where
+// the message is.
+func (v *View) Replace(ctx context.Context, seq uint32, name string) (*Appender, error) {
+	if v.readOnly {
+		return nil, errReadOnly
+	}
+	dst, err := v.mb.a.mailbox(ctx, name)
+	if err != nil {
+		return nil, tryCreate(err)
+	}
+	m, _ := v.mb.snap.Load().find(v.told.at(seq).uid)
+	if m == nil {
+		dst.release()
+		return nil, ErrGone
+	}
+	return &Appender{mb: dst, credit: v.mb.usage(m)}, nil
+}
+
+// Remove expunges one message, whether it is \Deleted or not. One that is gone already is no error.
+func (v *View) Remove(ctx context.Context, seq uint32) error {
+	mb := v.mb
+	if err := mb.enter(ctx); err != nil {
+		return err
+	}
+	defer mb.leave()
+	for try := 0; ; try++ {
+		m, _ := mb.snap.Load().find(v.told.at(seq).uid)
+		if m == nil {
+			return nil
+		}
+		usage := mb.usage(m)
+		done := mb.ours()
+		err := mb.removeFile(m, v)
+		if err == nil {
+			err = mb.forget(ctx, []uint32{m.uid})
+			done()
+			mb.a.quota.changed(usage.negative())
+			return err
+		}
+		done()
+		if !errors.Is(err, fs.ErrNotExist) || try > 2 {
+			return err
+		}
+		if err := mb.scan(ctx); err != nil { // another program has renamed it
+			return err
+		}
+	}
+}
