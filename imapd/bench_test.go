@@ -1,0 +1,55 @@
+package imapd
+
+import (
+	"fmt"
+	"testing"
+)
+
+// benchMessages is a large folder.
+const benchMessages = 100_000
+
+func benchSession(b *testing.B) *session {
+	b.Helper()
+	s := newSession(b, numbered(benchMessages, func(i int) string {
+		if i%3 == 0 {
+			return ""
+		}
+		return "S"
+	}))
+	b.ResetTimer()
+	return s
+}
+
+// benchCommand runs a command; an operation is one message of the folder.
+func benchCommand(b *testing.B, s *session, command string) {
+	b.Helper()
+	b.ReportAllocs()
+	for b.Loop() {
+		s.do(command)
+	}
+	b.SetBytes(int64(s.sent.Len()))
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchMessages, "ns/message")
+}
+
+// BenchmarkFetchFlags is what Thunderbird does at every start.
+func BenchmarkFetchFlags(b *testing.B) {
+	benchCommand(b, benchSession(b), "a UID fetch 1:* (FLAGS)\r\n")
+}
+
+// BenchmarkFetchList is what clients list a folder with.
+func BenchmarkFetchList(b *testing.B) {
+	benchCommand(b, benchSession(b), "a FETCH 1:* (UID RFC822.SIZE FLAGS INTERNALDATE ENVELOPE BODY.PEEK[HEADER.FIELDS (From To Cc Subject Date Message-ID References)])\r\n")
+}
+
+func BenchmarkSearchFlags(b *testing.B) {
+	benchCommand(b, benchSession(b), "a UID SEARCH UNSEEN UNDELETED\r\n")
+}
+
+// BenchmarkQResync is a client that comes back after few changes.
+func BenchmarkQResync(b *testing.B) {
+	s := benchSession(b)
+	s.do("a ENABLE QRESYNC\r\n")
+	since := s.view.HighestModSeq()
+	s.do("a STORE 5,50000 +FLAGS.SILENT (\\Deleted)\r\na UID EXPUNGE 5\r\n")
+	benchCommand(b, s, fmt.Sprintf("a SELECT INBOX (QRESYNC (%d %d))\r\n", s.view.UIDValidity(), since))
+}

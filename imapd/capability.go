@@ -1,0 +1,142 @@
+package imapd
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"maildir-imapd/auth"
+)
+
+// capability is a row of the table of capabilities.
+type capability struct {
+	name   string
+	states stateSet // in which it is announced
+	// on says whether it is there for this connection; nil: always.
+	on func(c *conn) bool
+	// enable makes it known to ENABLE (RFC 5161).
+	enable bool
+}
+
+// capabilities is the table of capabilities, in the order in which they are announced. What is not here
+// can't be announced, and what is switched off in the configuration is not there: commands and
+// parameters ask has.
+var capabilities = append([]capability{
+	{name: "IMAP4rev1", states: statesAny},
+	{name: "IMAP4rev2", states: statesAny, enable: true},
+	{name: "SASL-IR", states: statesAny},
+	{name: "LOGIN-REFERRALS", states: statesAny},
+	{name: "ID", states: statesAny},
+	{name: "ENABLE", states: statesAny},
+	{name: "IDLE", states: statesAny},
+	{name: "SORT", states: statesUser},
+	{name: "SORT=DISPLAY", states: statesUser},
+	{name: "THREAD=REFERENCES", states: statesUser},
+	{name: "THREAD=REFS", states: statesUser},
+	{name: "THREAD=ORDEREDSUBJECT", states: statesUser},
+	{name: "MULTIAPPEND", states: statesUser},
+	{name: "URL-PARTIAL", states: statesUser},
+	{name: "CATENATE", states: statesUser},
+	{name: "UNSELECT", states: statesUser},
+	{name: "CHILDREN", states: statesUser},
+	{name: "NAMESPACE", states: statesUser},
+	{name: "UIDPLUS", states: statesUser},
+	{name: "LIST-EXTENDED", states: statesUser},
+	{name: "I18NLEVEL=1", states: statesUser},
+	{name: "CONDSTORE", states: statesUser, enable: true},
+	{name: "QRESYNC", states: statesUser, enable: true, on: func(c *conn) bool { return !c.cfg.disabled["CONDSTORE"] }},
+	{name: "ESEARCH", states: statesUser},
+	{name: "ESORT", states: statesUser},
+	{name: "SEARCHRES", states: statesUser},
+	{name: "WITHIN", states: statesUser},
+	{name: "CONTEXT=SEARCH", states: statesUser},
+	{name: "CONTEXT=SORT", states: statesUser},
+	{name: "PARTIAL", states: statesUser},
+	{name: "MULTISEARCH", states: statesUser},
+	{name: "LIST-STATUS", states: statesUser},
+	{name: "BINARY", states: statesUser},
+	{name: "MOVE", states: statesUser},
+	{name: "NOTIFY", states: statesUser},
+	{name: "SNIPPET=FUZZY", states: statesUser},
+	{name: "PREVIEW=FUZZY", states: statesUser},
+	{name: "PREVIEW", states: statesUser},
+	{name: "UTF8=ACCEPT", states: statesUser, enable: true},
+	{name: "STATUS=SIZE", states: statesUser},
+	{name: "COMPRESS=DEFLATE", states: statesUser},
+	{name: "SAVEDATE", states: statesUser},
+	{name: "OBJECTID", states: statesUser},
+	{name: "INPROGRESS", states: statesUser},
+	{name: "UNAUTHENTICATE", states: statesUser},
+	{name: "REPLACE", states: statesUser},
+	{name: "LITERAL+", states: statesAny},
+	{name: "SPECIAL-USE", states: statesUser},
+	{name: "CREATE-SPECIAL-USE", states: statesUser},
+	{name: "APPENDLIMIT", states: statesUser},
+	{name: "QUOTA", states: statesUser},
+	{name: "QUOTA=RES-STORAGE", states: statesUser},
+	{name: "QUOTA=RES-MESSAGE", states: statesUser},
+	{name: "METADATA", states: statesUser},
+	{name: "LIST-METADATA", states: statesUser},
+	{name: "FILTERS", states: statesUser},
+	{name: "STARTTLS", states: stateNotAuth, on: (*conn).canStartTLS},
+	{name: "LOGINDISABLED", states: stateNotAuth, on: func(c *conn) bool { return !c.passwordAllowed() }},
+}, mechanisms()...)
+
+// mechanisms are the capabilities that announce the ways to AUTHENTICATE.
+func mechanisms() (rows []capability) {
+	for _, name := range auth.Mechanisms() {
+		rows = append(rows, capability{name: "AUTH=" + name, states: stateNotAuth, on: (*conn).passwordAllowed})
+	}
+	return rows
+}
+
+// has reports whether the capability is there, in any state.
+func (c *conn) has(name string) bool {
+	if c.cfg.disabled[strings.ToUpper(name)] {
+		return false
+	}
+	for _, e := range capabilities {
+		if e.name == name {
+			return e.on == nil || e.on(c)
+		}
+	}
+	return false
+}
+
+// appendCapabilities appends "CAPABILITY" and what is announced in the present state.
+func (c *conn) appendCapabilities(b []byte) []byte {
+	b = append(b, "CAPABILITY"...)
+	for _, e := range capabilities {
+		if e.states&c.state == 0 || !c.has(e.name) {
+			continue
+		}
+		b = append(b, ' ')
+		b = append(b, e.name...)
+		if e.name == "APPENDLIMIT" { // RFC 7889 §2
+			if n := c.account.AppendLimit(); n > 0 {
+				b = strconv.AppendInt(append(b, '='), n, 10)
+			}
+		}
+	}
+	return b
+}
+
+// capability answers CAPABILITY (RFC 9051 §6.1.1).
+func (c *conn) capability(context.Context) error {
+	c.out.endLine(c.appendCapabilities(append(c.out.begin(), "* "...)))
+	return nil
+}
+
+// greet writes the greeting (RFC 9051 §7.1).
+func (c *conn) greet() {
+	b := c.appendCapabilities(append(c.out.begin(), "* OK ["...))
+	c.out.endLine(append(b, "] ready."...))
+}
+
+// canStartTLS reports whether STARTTLS is of use.
+func (c *conn) canStartTLS() bool { return !c.secure && c.cfg.TLS != nil }
+
+// passwordAllowed reports whether a password may be sent on this connection.
+func (c *conn) passwordAllowed() bool {
+	return c.secure || c.local || c.cfg.AllowPlaintext
+}

@@ -1,0 +1,21 @@
+package imapd
+
+import "context"
+
+// close is CLOSE (RFC 9051 §6.4.1): \Deleted messages go without a word. A read-only mailbox
+// loses none.
+func (c *conn) close(ctx context.Context) error {
+	if !c.view.ReadOnly() {
+		if err := c.view.Expunge(ctx, nil); err != nil {
+			return err
+		}
+	}
+	c.closeView()
+	return nil
+}
+
+// unselect is UNSELECT (RFC 9051 §6.4.2).
+func (c *conn) unselect(context.Context) error {
+	c.closeView()
+	return nil
+}
