@@ -1,0 +1,147 @@
+package script
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"maildir-imapd/internal/dovecot"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	// Internal dates are shown in the server's zone, and scripts say them.
+	os.Setenv("TZ", "UTC")
+	time.Local = time.UTC
+	// Scripts wait for servers, most of the time: more at once than processors.
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		if err := f.Value.Set("16"); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// TestScripts runs each script of testdata against our server and against
+// Dovecot. The options that scripts may set are:
+//
+//	option password P     log in with this password
+//	option passdb F,G     fields of the user in the password database, as "nologin,host=x"
+//	option idle 1s        how often IDLE says "* OK Still here"
+//	option separator /    of mailbox names
+//	option quota R        a quota rule, e.g. *:storage=10k:messages=3
+//	option appendlimit N  ours only: the greatest message in octets
+//	option line N         ours only: the longest command line in octets
+//	option literal N      ours only: the greatest literal of a command
+//	option timeout 200ms  ours only: how long a client may be silent, in any state
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	d := dovecot.Start(t, settings)
+	targets := map[string]func(t *testing.T, s *Script) Account{
+		"ours":    newOurs,
+		"dovecot": func(t *testing.T, s *Script) Account { return newDovecot(t, d, s) },
+	}
+	for _, file := range files {
+		s, err := Load(file)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			if s.Shared {
+				runScript(t, s, newShared(t, d, s))
+				return
+			}
+			for server, account := range targets {
+				if s.Only != "" && s.Only != server {
+					continue
+				}
+				t.Run(server, func(t *testing.T) {
+					t.Parallel()
+					runScript(t, s, account(t, s))
+				})
+			}
+		})
+	}
+}
+
+// settings are Dovecot's plugins for the capabilities that it has them for.
+const settings = `
+mail_plugins = quota
+protocol imap {
+  mail_plugins = quota imap_quota
+  imap_metadata = yes
+}
+mail_attribute_dict = file:%h/dovecot-attributes
+`
+
+func runScript(t *testing.T, s *Script, a Account) {
+	t.Helper()
+	transcript, err := s.Run(a)
+	if err != nil {
+		t.Errorf("%v\n\ntranscript (with the lines of the script):\n%s", err, transcript)
+	} else if testing.Verbose() {
+		t.Logf("\n%s", transcript)
+	}
+}
+
+// checkOptions fails where the script sets an option that the server has not.
+func checkOptions(t *testing.T, s *Script, known ...string) {
+	t.Helper()
+	for name := range s.Options {
+		if !slices.Contains(known, name) {
+			t.Fatalf("%s: unknown option %q", s.Name, name)
+		}
+	}
+}
+
+// newShared makes a user of both servers.
+func newShared(t *testing.T, d *dovecot.Server, s *Script) Account {
+	t.Helper()
+	a := newDovecot(t, d, s)
+	a.Addrs = map[string]string{"dovecot": a.Addr, "ours": startOurs(t, s, a.Root).Addr}
+	a.Server, a.Addr, a.Open = "", a.Addrs["ours"], true
+	return a
+}
+
+// newDovecot makes a user of Dovecot, named like the script.
+func newDovecot(t *testing.T, d *dovecot.Server, s *Script) Account {
+	t.Helper()
+	checkOptions(t, s, "password", "passdb", "idle", "separator", "quota")
+	a := Account{Server: "dovecot", Addr: d.Addr, User: s.Name, Password: "secret", Chown: d.Chown}
+	var userdb []string
+	for name, value := range s.Options {
+		switch name {
+		case "password":
+			a.Password = value
+		case "passdb":
+			for field := range strings.SplitSeq(value, ",") {
+				userdb = append(userdb, "passdb_"+field)
+			}
+		case "idle":
+			userdb = append(userdb, "imap_idle_notify_interval="+value)
+		case "separator":
+			userdb = append(userdb, fmt.Sprintf("namespace/inbox/separator=%s", value))
+		case "quota":
+			userdb = append(userdb, "quota=maildir:User", "quota_rule="+value)
+		}
+	}
+	var err error
+	if a.Root, err = d.AddUser(a.User, a.Password, userdb...); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
