@@ -7,13 +7,16 @@
 // Events are hints, the directory is the truth: a Batch names files to look at
 // again, or asks for the whole folder to be looked at.
 //
+// Who must know at once what has happened up to now (a client's NOOP) calls
+// Watch.Flush, which waits for no window.
+//
 // # Goroutines and locks
 //
 // One mutex, Watcher.mu, guards all state; notify functions and stat calls run
 // without it, so neither a slow subscriber nor a hanging file server stops the
 // others' events. Four goroutines live until Close:
 //
-//	deliver     calls the notify functions, one batch at a time
+//	deliver     calls the notify functions, one batch at a time, when due or flushed
 //	look        stats folders: the polled ones often, the others now and then
 //	pumpEvents  takes events from the kernel and files them under their folders
 //	pumpErrors  takes errors from fsnotify. It must never wait for mu: fsnotify

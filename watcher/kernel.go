@@ -24,14 +24,9 @@ type kernel struct {
 	errors      <-chan error
 	add, remove func(path string) error
 	close       func() error
-}
-
-func openFsnotify() (*kernel, error) {
-	n, err := fsnotify.NewWatcher()
-	if err != nil {
-		return nil, err
-	}
-	return &kernel{events: n.Events, errors: n.Errors, add: n.Add, remove: n.Remove, close: n.Close}, nil
+	// mark makes an event whose name is markName, which comes after the events of all that has happened. nil: not to be had.
+	mark     func() error
+	markName string
 }
 
 // kernelState is the kernel's watches as this package knows them, guarded by
@@ -87,13 +82,13 @@ func (w *Watcher) openKernelLocked() {
 		return
 	}
 	w.kernel = k
-	w.running.Go(func() { w.pumpEvents(k.events) })
+	w.running.Go(func() { w.pumpEvents(k) })
 	w.running.Go(func() { w.pumpErrors(k.errors) })
 }
 
-func (w *Watcher) pumpEvents(events <-chan fsnotify.Event) {
-	for ev := range events {
-		w.event(ev)
+func (w *Watcher) pumpEvents(k *kernel) {
+	for ev := range k.events {
+		w.event(ev, k.markName)
 	}
 }
 
@@ -116,10 +111,11 @@ func (w *Watcher) overflowLocked() {
 	for _, f := range w.folders {
 		w.rescanLocked(f)
 	}
+	w.markedLocked(false) // it may be among them
 }
 
-// event files an event under the folders whose directory it happened in.
-func (w *Watcher) event(ev fsnotify.Event) {
+// event files an event under the folders whose directory it happened in. mark is the name of Flush's events.
+func (w *Watcher) event(ev fsnotify.Event, mark string) {
 	var op Op
 	switch {
 	case ev.Has(fsnotify.Create):
@@ -128,6 +124,11 @@ func (w *Watcher) event(ev fsnotify.Event) {
 		op = Removed
 	case ev.Has(fsnotify.Rename):
 		op = MovedAway
+	case mark != "" && ev.Name == mark:
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.markedLocked(true)
+		return
 	default:
 		return // writes and attributes: messages don't change
 	}

@@ -140,6 +140,7 @@ func (b *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(
 type fakeHost struct {
 	events chan fsnotify.Event
 	errors chan error
+	mark   chan struct{} // where it is set: there are marks, and each is sent here
 
 	mu      sync.Mutex
 	dirs    map[string]dirState
@@ -164,8 +165,12 @@ func (h *fakeHost) system() system {
 			if h.openErr != nil {
 				return nil, h.openErr
 			}
-			return &kernel{events: h.events, errors: h.errors, add: h.add, remove: h.remove,
-				close: func() error { close(h.events); close(h.errors); return nil }}, nil
+			k := &kernel{events: h.events, errors: h.errors, add: h.add, remove: h.remove,
+				close: func() error { close(h.events); close(h.errors); return nil }}
+			if h.mark != nil {
+				k.markName, k.mark = "mark", func() error { h.mark <- struct{}{}; return nil }
+			}
+			return k, nil
 		},
 		stat: func(path string) dirState {
 			h.mu.Lock()

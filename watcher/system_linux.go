@@ -2,14 +2,49 @@ package watcher
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"golang.org/x/sys/unix"
 )
 
 const defaultPollInterval = 10 * time.Second
 
 var hostSystem = system{open: openFsnotify, stat: statDir, network: onNetwork}
+
+func openFsnotify() (*kernel, error) {
+	n, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, err
+	}
+	k := &kernel{events: n.Events, errors: n.Errors, add: n.Add, remove: n.Remove, close: n.Close}
+	mark, name, err := watchMark(n)
+	if err != nil {
+		return k, nil // Flush does without
+	}
+	k.mark = func() error { return mark.Chmod(0o600) }
+	k.markName = name
+	k.close = func() error { return errors.Join(n.Close(), mark.Close()) }
+	return k, nil
+}
+
+// watchMark makes a file in memory and has n watch it: each chmod of it is an event of that name (a write is none since
+// Linux 6.14).
+func watchMark(n *fsnotify.Watcher) (mark *os.File, name string, err error) {
+	fd, err := unix.MemfdCreate("maildir-imapd-mark", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, "", err
+	}
+	mark = os.NewFile(uintptr(fd), "mark")
+	name = fmt.Sprintf("/proc/self/fd/%d", fd)
+	if err := n.Add(name); err != nil {
+		mark.Close()
+		return nil, "", err
+	}
+	return mark, name, nil
+}
 
 // onNetwork reports whether path lies on a file system that others can change
 // without this kernel's knowing: statfs(2) names it.

@@ -29,6 +29,7 @@ type Watcher struct {
 	stop         chan struct{} // closed by Close
 	wakeDeliver  chan struct{} // capacity 1: dirty was empty and is not any more, or overflowed
 	wakeLook     chan struct{} // capacity 1: soon got an earlier entry
+	flushes      chan flush    // to deliver
 	running      sync.WaitGroup
 
 	overflowed atomic.Bool // the kernel lost events; deliver hasn't seen to it yet
@@ -40,6 +41,7 @@ type Watcher struct {
 	// same for all, so the order of becoming dirty is the order of becoming due.
 	dirty []*folder
 	soon  map[*folder]time.Time // looks that don't wait for the next sweep
+	marks marks
 	kernelState
 }
 
@@ -84,6 +86,7 @@ func newWatcher(o Options, sys system) *Watcher {
 		stop:        make(chan struct{}),
 		wakeDeliver: make(chan struct{}, 1),
 		wakeLook:    make(chan struct{}, 1),
+		flushes:     make(chan flush),
 		folders:     make(map[string]*folder),
 		soon:        make(map[*folder]time.Time),
 		kernelState: newKernelState(),
@@ -226,6 +229,11 @@ func (w *Watcher) deliver() {
 		select {
 		case <-w.stop:
 			return
+		case x := <-w.flushes:
+			b, to := w.batchOf(x.f)
+			b.handTo(to)
+			close(x.done)
+			continue
 		case <-w.wakeDeliver:
 		case <-timer.C:
 		}
@@ -237,11 +245,15 @@ func (w *Watcher) deliver() {
 			if to == nil {
 				break
 			}
-			for _, h := range to {
-				if !h.closed.Load() {
-					h.notify(b)
-				}
-			}
+			b.handTo(to)
+		}
+	}
+}
+
+func (b Batch) handTo(to []*Watch) {
+	for _, h := range to {
+		if !h.closed.Load() {
+			h.notify(b)
 		}
 	}
 }
@@ -261,14 +273,19 @@ func (w *Watcher) next() (b Batch, to []*Watch, wait time.Duration) {
 		}
 		w.dirty[0] = nil
 		w.dirty = w.dirty[1:]
-		b = Batch{Changes: f.changes, Rescan: f.rescan}
-		f.changes, f.rescan, f.queued = nil, false, false
-		if len(f.watches) > 0 {
+		if b = f.takeLocked(); len(f.watches) > 0 {
 			return b, f.watches, 0
 		}
 	}
 	w.dirty = nil
 	return Batch{}, nil, 0
+}
+
+// takeLocked takes f's batch; f is not in dirty any more.
+func (f *folder) takeLocked() Batch {
+	b := Batch{Changes: f.changes, Rescan: f.rescan}
+	f.changes, f.rescan, f.queued = nil, false, false
+	return b
 }
 
 // wake sets the dirty bit of a channel of capacity 1.
