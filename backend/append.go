@@ -211,7 +211,6 @@ func (mb *Mailbox) arrive(ctx context.Context, list []arriving) (uids []imap.UID
 			err = errors.Join(err, err2)
 		}
 	}()
-	defer mb.ours()()
 	put := make([]msg, len(list))
 	recs := make([]uidmap.Record, len(list))
 	claim := mb.claims()

@@ -216,9 +216,6 @@ func copyFile(from dir, name string, to dir, as string, perm fs.FileMode) (err e
 // move renames the messages out of the source into the destination. What other
 // sessions still see in the source keeps a link in its tmp/.
 func (t *transfer) move(ctx context.Context) (err error) {
-	if t.src != t.dst {
-		defer t.src.ours()()
-	}
 	across := false
 	for i := range t.to {
 		m := &t.from[i]

@@ -164,10 +164,9 @@ func (d dir) stamp() (stamp, error) {
 // left its time as it was: the coarsest clock of a file system, with a margin.
 const racy = 2 * time.Second
 
-// moved reports whether the directory may have changed between s and now. Where it is
-// watched, events tell of changes within one tick of the clock.
-func (s stamp) moved(now stamp, watched bool) bool {
-	return !s.mtime.Equal(now.mtime) || !watched && s.read.Sub(s.mtime) < racy
+// moved reports whether the directory may have changed between s and now.
+func (s stamp) moved(now stamp) bool {
+	return !s.mtime.Equal(now.mtime) || s.read.Sub(s.mtime) < racy
 }
 
 // sameFile reports whether two are links to one file.

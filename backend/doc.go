@@ -28,6 +28,15 @@
 // What SORT and THREAD compare is in the mailbox's keyIndex, an immutable table by UID that whoever needs
 // more of it replaces, under a turn of its own, which is taken with nothing else held.
 //
+// # What other programs do
+//
+// follow.go hears of changes, scan.go looks at the folder, settle.go gives what was found its place in the
+// next snapshot. curAt and newAt are times of change of cur/ and new/ up to which the snapshot knows
+// everything; followed says that the watch tells of all that comes after. Our own changes move
+// these times as well and come back as events, which name nothing new then: so nobody has to tell ours from others',
+// which may happen at the same instant. A folder is watched while it has views, and until its times have been left alone
+// for two seconds after the last.
+//
 // # Order of locks
 //
 // lookout.looking; then Account.folders.change (CREATE, DELETE, RENAME); then folders.mu or Account.subsMu; then

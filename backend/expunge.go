@@ -39,7 +39,6 @@ func (v *View) Expunge(ctx context.Context, uids *imap.UIDSet) error {
 // it. The turn is held.
 func (v *View) expunge(ctx context.Context, spans []span) (renamed bool, err error) {
 	mb := v.mb
-	defer mb.ours()()
 	var removed []uint32
 	limited := mb.a.quota.limited()
 	var freed Usage

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"maildir-imapd/index"
 	"maildir-imapd/uidmap"
@@ -34,7 +35,8 @@ type Mailbox struct {
 	loaded       bool
 	list         *uidmap.List
 	keywords     *uidmap.Keywords
-	curAt, newAt stamp  // of the directories, before they were looked at
+	curAt, newAt stamp  // all changes up to these are in snap
+	followed     bool   // watch has told of all changes after them, or is about to
 	lastTrouble  string // logged already
 	uidValidity  uint32 // written by load only, read by all after it
 	guid         string // likewise
@@ -49,10 +51,11 @@ type Mailbox struct {
 
 	mu        sync.Mutex // guards the fields below
 	views     map[*View]struct{}
-	watch     *watcher.Watch
-	pending   watcher.Batch
-	working   bool // a goroutine takes care of pending
-	gone      bool // deleted, or its UIDs have lost their meaning
+	watch     *watcher.Watch // nil: none. Only the holder of the turn sets it, and close
+	pending   watcher.Batch  // what watch has told, and is not in snap yet
+	working   bool           // a goroutine takes care of pending
+	quiet     *time.Timer    // for unwatch
+	gone      bool           // deleted, or its UIDs have lost their meaning
 	unclaimed uidRanges
 	graves    map[uint32]grave // expunged messages that some view still shows
 
@@ -142,60 +145,12 @@ func (mb *Mailbox) load(ctx context.Context) (err error) {
 
 // close releases what load opened. Nobody may use the mailbox any more.
 func (mb *Mailbox) close() {
+	mb.stopWatching()
 	if mb.opened.Load() {
 		mb.index.Close()
 		mb.stopSaving()
 		mb.d.close()
 	}
-}
-
-// freshen looks at the folder again if its directories have moved. The turn is held.
-func (mb *Mailbox) freshen(ctx context.Context) error {
-	cur, err := mb.d.cur.stamp()
-	if err != nil {
-		return err
-	}
-	new, err := mb.d.new.stamp()
-	if err != nil {
-		return err
-	}
-	watched := mb.watched()
-	switch {
-	case mb.curAt.moved(cur, watched):
-		return mb.scan(ctx)
-	case mb.newAt.moved(new, watched) || mb.claims() && mb.snap.Load().sum((*chunk).inNewCount) > 0:
-		return mb.scanNew(ctx)
-	}
-	return nil
-}
-
-// ours is called before the gateway itself changes the folder, and what it returns after
-// it: a directory that had not moved before has not moved for others either, and
-// need not be looked at again. A change by another program just in between is
-// told by the watch; so where there is none, the directories are left to be looked at.
-// The turn is held.
-func (mb *Mailbox) ours() func() {
-	cur, err := mb.d.cur.stamp()
-	new, err2 := mb.d.new.stamp()
-	if err != nil || err2 != nil || !mb.watched() {
-		return func() {}
-	}
-	curSame, newSame := !mb.curAt.moved(cur, true), !mb.newAt.moved(new, true)
-	return func() {
-		if after, err := mb.d.cur.stamp(); err == nil && curSame {
-			mb.curAt = after
-		}
-		if after, err := mb.d.new.stamp(); err == nil && newSame {
-			mb.newAt = after
-		}
-	}
-}
-
-// watched reports whether events tell of changes.
-func (mb *Mailbox) watched() bool {
-	mb.mu.Lock()
-	defer mb.mu.Unlock()
-	return mb.watch != nil
 }
 
 // lock takes the folder's uidlist lock. The turn is held.
@@ -262,60 +217,6 @@ func (mb *Mailbox) lose() {
 	mb.a.lookout.touch(mb.f.Dir)
 }
 
-// onBatch takes what the watcher saw. It is called from the watcher's goroutine.
-func (mb *Mailbox) onBatch(b watcher.Batch) {
-	mb.mu.Lock()
-	defer mb.mu.Unlock()
-	if len(mb.views) == 0 || mb.gone {
-		return
-	}
-	if mb.pending.Rescan = mb.pending.Rescan || b.Rescan; mb.pending.Rescan {
-		mb.pending.Changes = nil
-	} else {
-		mb.pending.Changes = append(mb.pending.Changes, b.Changes...)
-	}
-	if !mb.working && mb.a.b.background(mb.work) {
-		mb.working = true
-	}
-}
-
-// work settles what the watcher reported until nothing is left. The mailbox stays open for it, though the last view be
-// closed meanwhile.
-func (mb *Mailbox) work(ctx context.Context) {
-	if !mb.a.retain(mb) {
-		return // lost, or closed already: nobody looks at it any more
-	}
-	defer mb.release()
-	for {
-		mb.mu.Lock()
-		b := mb.pending
-		mb.pending = watcher.Batch{}
-		if len(b.Changes) == 0 && !b.Rescan {
-			mb.working = false
-			mb.mu.Unlock()
-			return
-		}
-		mb.mu.Unlock()
-		if err := safely(func() error { return mb.follow(ctx, b) }); err != nil && ctx.Err() == nil {
-			mb.log.Error("can't follow the folder's changes", "err", err)
-		}
-	}
-}
-
-// follow settles a batch.
-func (mb *Mailbox) follow(ctx context.Context, b watcher.Batch) error {
-	if err := mb.enter(ctx); err != nil {
-		return err
-	}
-	defer mb.leave()
-	if b.Rescan {
-		mb.trouble("can't look at the folder", mb.scan(ctx))
-	} else {
-		mb.trouble("can't look at what has changed", mb.settleChanges(ctx, b.Changes))
-	}
-	return nil
-}
-
 // trouble logs an error of background work, once for as long as it stays the same. The turn is held.
 func (mb *Mailbox) trouble(what string, err error) {
 	if err == nil || errors.Is(err, context.Canceled) {
@@ -325,39 +226,6 @@ func (mb *Mailbox) trouble(what string, err error) {
 		mb.lastTrouble = text
 		mb.log.Error(what, "err", err)
 	}
-}
-
-// addView starts to show the mailbox to v. The turn is held.
-func (mb *Mailbox) addView(v *View) {
-	mb.mu.Lock()
-	mb.views[v] = struct{}{}
-	watched := mb.watch != nil
-	mb.mu.Unlock()
-	if watched {
-		return
-	}
-	w := mb.a.b.o.Watcher.Watch(mb.path, mb.onBatch)
-	mb.mu.Lock()
-	mb.watch, w = w, mb.watch
-	mb.mu.Unlock()
-	if w != nil {
-		w.Close()
-	}
-}
-
-// removeView ends that, and the watch with the last view.
-func (mb *Mailbox) removeView(v *View) {
-	mb.mu.Lock()
-	delete(mb.views, v)
-	var w *watcher.Watch
-	if len(mb.views) == 0 {
-		w, mb.watch = mb.watch, nil
-	}
-	mb.mu.Unlock()
-	if w != nil {
-		w.Close()
-	}
-	mb.reap()
 }
 
 // bury keeps the file of a message that is being expunged in tmp/ for the other

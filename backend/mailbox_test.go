@@ -53,8 +53,14 @@ func (w *world) start() *Account {
 
 func (w *world) startAt(loc Location) *Account {
 	w.t.Helper()
+	return w.startWatching(loc, watcher.Options{})
+}
+
+func (w *world) startWatching(loc Location, o watcher.Options) *Account {
+	w.t.Helper()
 	log := slog.New(slog.NewTextHandler(w.t.Output(), nil))
-	watch := watcher.New(watcher.Options{Log: log})
+	o.Log = log
+	watch := watcher.New(o)
 	b := New(Options{Log: log, Watcher: watch})
 	a, err := b.Open(w.t.Context(), "alice", loc, false)
 	w.must(err)

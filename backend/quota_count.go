@@ -120,7 +120,7 @@ func (q *quota) folder(ctx context.Context, n *node, old folderUsage) (folderUsa
 			return old, err
 		}
 		now, err := d.stamp()
-		if err == nil && old.parts[i].at.moved(now, false) {
+		if err == nil && old.parts[i].at.moved(now) {
 			old.parts[i], err = d.usage(ctx, now)
 		}
 		if err = errors.Join(err, d.f.Close()); err != nil {

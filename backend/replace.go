@@ -38,15 +38,12 @@ func (v *View) Remove(ctx context.Context, seq uint32) error {
 			return nil
 		}
 		usage := mb.usage(m)
-		done := mb.ours()
 		err := mb.removeFile(m, v)
 		if err == nil {
 			err = mb.forget(ctx, []uint32{m.uid})
-			done()
 			mb.a.quota.changed(usage.negative())
 			return err
 		}
-		done()
 		if !errors.Is(err, fs.ErrNotExist) || try > 2 {
 			return err
 		}

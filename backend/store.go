@@ -91,7 +91,6 @@ func (v *View) unchangedSince(ctx context.Context, seqs []uint32, op imap.StoreF
 
 // storeAll renames the files of the messages; put has those that have changed. The turn is held.
 func (mb *Mailbox) storeAll(ctx context.Context, v *View, seqs []uint32, op imap.StoreFlagsOp, set flags) (put []msg, gone bool, err error) {
-	defer mb.ours()()
 	extra := make(map[string][]int)
 	for _, seq := range seqs {
 		uid := v.told.at(seq).uid

@@ -95,7 +95,7 @@ func (a *Account) treeLocked() (*tree, error) {
 func (a *Account) unmoved() bool {
 	for dir, l := range a.folders.listings {
 		fi, err := a.root.Stat(dir)
-		if err != nil || l.stamp.moved(stamp{mtime: fi.ModTime()}, false) {
+		if err != nil || l.stamp.moved(stamp{mtime: fi.ModTime()}) {
 			return false
 		}
 	}
@@ -317,7 +317,7 @@ func (r *treeReader) list(dir string) (listing, fs.FileInfo, error) {
 	if err != nil {
 		return listing{}, nil, err
 	}
-	if l, ok := r.old[dir]; ok && !l.stamp.moved(stamp{mtime: fi.ModTime()}, false) {
+	if l, ok := r.old[dir]; ok && !l.stamp.moved(stamp{mtime: fi.ModTime()}) {
 		r.listings[dir] = l
 		return l, fi, nil
 	}

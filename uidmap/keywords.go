@@ -140,6 +140,16 @@ func (k *Keywords) index() {
 // "unknown-<index>", as Dovecot has it, and never becomes another one.
 func (k *Keywords) Seen(letters uint32) { k.seen |= letters & (1<<Letters - 1) }
 
+// Nameless reports whether one of these letters has no name, and was not Seen before.
+func (k *Keywords) Nameless(letters uint32) bool {
+	for left := letters &^ k.seen & (1<<Letters - 1); left != 0; left &= left - 1 {
+		if k.letters[bits.TrailingZeros32(left)] == "" {
+			return true
+		}
+	}
+	return false
+}
+
 // Index finds a keyword by its name.
 func (k *Keywords) Index(name string) (int, bool) {
 	name = strings.ToLower(name)

@@ -52,9 +52,7 @@ func TestTogether(t *testing.T) {
 			}
 		})
 	}
-	// A program that renames is not among them: with it, a UID was once seen to go that
-	// nobody had asked to go, and whose doing that was is not known yet. TestKill has one.
-	for i, program := range []func(r *rand.Rand) error{s.deliver} {
+	for i, program := range []func(r *rand.Rand) error{s.deliver, s.rename} {
 		wg.Go(func() {
 			for time.Now().Before(deadline) {
 				if err := program(s.randoms[i]); err != nil {

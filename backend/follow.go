@@ -1,0 +1,224 @@
+package backend
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"maildir-imapd/watcher"
+)
+
+// freshen brings the snapshot up to what was done up to now, by whomever. Where the directories
+// have not moved, that is two system calls; where they are watched, a look at the names that were touched; else
+// they are read. The turn is held.
+func (mb *Mailbox) freshen(ctx context.Context) error {
+	watch := mb.watching() // before the directories are looked at
+	cur, err := mb.d.cur.stamp()
+	if err != nil {
+		return err
+	}
+	new, err := mb.d.new.stamp()
+	if err != nil {
+		return err
+	}
+	curMoved, newMoved := mb.curAt.moved(cur), mb.newAt.moved(new)
+	if (curMoved || newMoved) && mb.followed && watch.Flush() {
+		if err := mb.settlePending(ctx); err != nil {
+			return err
+		}
+		mb.curAt, mb.newAt = cur, new
+		curMoved, newMoved = false, false
+	}
+	switch {
+	case curMoved:
+		err = mb.scan(ctx)
+	case newMoved || mb.claims() && mb.snap.Load().sum((*chunk).inNewCount) > 0:
+		err = mb.scanNew(ctx)
+	}
+	mb.followed = watch != nil && err == nil
+	return err
+}
+
+// watching returns the watch, or nil.
+func (mb *Mailbox) watching() *watcher.Watch {
+	mb.mu.Lock()
+	defer mb.mu.Unlock()
+	return mb.watch
+}
+
+// settlePending settles what the watch has told. The turn is held.
+func (mb *Mailbox) settlePending(ctx context.Context) (err error) {
+	mb.mu.Lock()
+	b := mb.pending
+	mb.pending = watcher.Batch{}
+	mb.mu.Unlock()
+	switch {
+	case b.Rescan:
+		err = mb.scan(ctx)
+	case len(b.Changes) > 0:
+		err = mb.settleChanges(ctx, b.Changes)
+	}
+	if err != nil {
+		mb.followed = false
+	}
+	return err
+}
+
+// settleChanges looks at the names that the watcher saw. The turn is held.
+func (mb *Mailbox) settleChanges(ctx context.Context, changes []watcher.Change) error {
+	now := mb.snap.Load()
+	if len(changes) > 1000+int(now.n)/4 {
+		return mb.scan(ctx) // cheaper than so many single looks
+	}
+	if again, err := mb.refreshPart(); err != nil {
+		return err
+	} else if again {
+		return mb.scan(ctx)
+	}
+	last := make(map[string]seen, len(changes)) // by base: where it may be now
+	moved := make(map[string]bool)
+	for _, c := range changes {
+		if c.Name == "" || c.Name[0] == '.' {
+			continue
+		}
+		base := baseOf(c.Name)
+		switch at, ok := last[base]; {
+		case c.Op == watcher.Appeared:
+			last[base] = seen{name: c.Name, inNew: c.New}
+		case !ok || at.name == c.Name && at.inNew == c.New:
+			last[base] = seen{}
+		}
+		moved[base] = moved[base] || c.Op == watcher.MovedAway
+	}
+	var s sighting
+	for base, at := range last {
+		uid := mb.uidOf(base)
+		known, _ := now.find(uid)
+		switch {
+		case known != nil && at.name == known.name && at.inNew == known.inNew: // our own change
+		case at.name != "" && mb.d.of(at.inNew).exists(at.name):
+			mb.sight(&s, at.name, at.inNew)
+		case known != nil && mb.d.of(known.inNew).exists(known.name):
+		case known != nil && !moved[base] && at.name == "":
+			s.removed = append(s.removed, uid) // unlinked under the only name it had
+		case known != nil:
+			return mb.scan(ctx) // renamed to who knows what
+		}
+	}
+	s.sort()
+	if len(s.twice) > 0 {
+		return mb.scan(ctx)
+	}
+	slices.Sort(s.removed)
+	return mb.settle(ctx, s, mb.scan)
+}
+
+// maxPending is the number of changes from which on the folder is looked at as a whole.
+const maxPending = 10_000
+
+// onBatch takes what the watcher saw. It is called from the watcher's goroutine.
+func (mb *Mailbox) onBatch(b watcher.Batch) {
+	mb.mu.Lock()
+	defer mb.mu.Unlock()
+	if mb.gone {
+		return
+	}
+	p := &mb.pending
+	if p.Rescan = p.Rescan || b.Rescan || len(p.Changes)+len(b.Changes) > maxPending; p.Rescan {
+		p.Changes = nil
+	} else {
+		p.Changes = append(p.Changes, b.Changes...)
+	}
+	// Where nobody looks on, it waits for the next who does.
+	if len(mb.views) > 0 && !mb.working && mb.a.b.background(mb.work) {
+		mb.working = true
+	}
+}
+
+// work settles what the watcher reported until nothing is left. The mailbox stays open for it, though the last view be
+// closed meanwhile.
+func (mb *Mailbox) work(ctx context.Context) {
+	if !mb.a.retain(mb) {
+		return // lost, or closed already: nobody looks at it any more
+	}
+	defer mb.release()
+	for again := true; again; {
+		if err := mb.enter(ctx); err != nil {
+			return // lost, or the server ends
+		}
+		// What is taken is settled before anybody else has the turn: freshen relies on that.
+		err := safely(func() error { return mb.settlePending(ctx) })
+		mb.trouble("can't follow the folder's changes", err)
+		mb.leave()
+		mb.mu.Lock()
+		again = len(mb.pending.Changes) > 0 || mb.pending.Rescan
+		mb.working = again
+		mb.mu.Unlock()
+	}
+}
+
+// addView starts to show the mailbox to v. The turn is held.
+func (mb *Mailbox) addView(v *View) {
+	mb.mu.Lock()
+	mb.views[v] = struct{}{}
+	watched := mb.watch != nil
+	mb.mu.Unlock()
+	if watched {
+		return
+	}
+	w := mb.a.b.o.Watcher.Watch(mb.path, mb.onBatch)
+	mb.mu.Lock()
+	mb.watch = w
+	mb.mu.Unlock()
+}
+
+// removeView ends that. After the last view the folder is watched until it has been left alone for so long that
+// its time of change can be relied on: the next SELECT need not read it then.
+func (mb *Mailbox) removeView(v *View) {
+	mb.mu.Lock()
+	delete(mb.views, v)
+	if len(mb.views) == 0 && mb.watch != nil {
+		if mb.quiet == nil {
+			mb.quiet = time.AfterFunc(racy, func() { mb.a.b.background(mb.unwatch) })
+		} else {
+			mb.quiet.Reset(racy)
+		}
+	}
+	mb.mu.Unlock()
+	mb.reap()
+}
+
+// unwatch ends the watch, unless there is a view again.
+func (mb *Mailbox) unwatch(ctx context.Context) {
+	if !mb.a.retain(mb) {
+		return // close has seen to it, or will
+	}
+	defer mb.release()
+	if err := mb.enter(ctx); err != nil {
+		return
+	}
+	defer mb.leave()
+	mb.mu.Lock()
+	again := len(mb.views) > 0
+	mb.mu.Unlock()
+	if again {
+		return
+	}
+	mb.trouble("can't look at the folder", mb.freshen(ctx))
+	mb.stopWatching()
+	mb.followed = false
+}
+
+// stopWatching ends the watch. The turn is held, or nobody uses the mailbox any more.
+func (mb *Mailbox) stopWatching() {
+	mb.mu.Lock()
+	w := mb.watch
+	mb.watch, mb.pending = nil, watcher.Batch{}
+	if mb.quiet != nil {
+		mb.quiet.Stop()
+	}
+	mb.mu.Unlock()
+	if w != nil {
+		w.Close()
+	}
+}

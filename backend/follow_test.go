@@ -1,0 +1,94 @@
+package backend
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"maildir-imapd/watcher"
+)
+
+// until waits for something that another goroutine does.
+func (w *world) until(what string, done func() bool) {
+	w.t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for !done() {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("still not: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// meanwhile changes the folder while an EXPUNGE of ours is half-way: it has removed its file, and waits
+// for the lock that another server has.
+func (w *world) meanwhile(v *View, change func()) {
+	w.t.Helper()
+	lock := filepath.Join(w.root, "dovecot-uidlist.lock")
+	w.must(os.WriteFile(lock, []byte("1:elsewhere"), 0o600))
+	before := len(w.files("cur"))
+	done := make(chan error, 1)
+	go func() { done <- v.Expunge(w.t.Context(), nil) }()
+	w.until("the file is removed", func() bool { return len(w.files("cur")) < before })
+	change()
+	w.must(os.Remove(lock))
+	w.must(<-done)
+}
+
+// What other programs do while we change the folder ourselves is seen at once, though its events are still
+// on their way: the window here is longer than the test.
+func TestForeignChangeWithinOurs(t *testing.T) {
+	for _, again := range []struct {
+		name string
+		look func(w *world, a *Account, v *View) *View
+	}{
+		{"NOOP", func(w *world, _ *Account, v *View) *View {
+			w.must(v.Poll(t.Context()))
+			v.Sync(true)
+			return v
+		}},
+		{"SELECT", func(w *world, a *Account, v *View) *View {
+			v.Close()
+			v, err := a.Select(t.Context(), "INBOX", false)
+			w.must(err)
+			return v
+		}},
+	} {
+		t.Run(again.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.deliver(".", "cur/1.first:2,T", "1\n")
+			w.deliver(".", "cur/2.second:2,", "2\n")
+			a := w.startWatching(Location{Root: w.root, Separator: '.'}, watcher.Options{Window: time.Hour})
+			v, err := a.Select(t.Context(), "INBOX", false)
+			w.must(err)
+			w.meanwhile(v, func() { w.deliver(".", "cur/3.third:2,S", "3\n") })
+			v = again.look(w, a, v)
+			defer v.Close()
+			if v.Len() != 2 || v.UIDNext() != 4 {
+				t.Errorf("%d messages, UIDNEXT %d", v.Len(), v.UIDNext())
+			}
+		})
+	}
+}
+
+// Dovecot puts the letter of a new keyword into file names before it writes the keyword's name, and holds the lock of
+// the uidlist meanwhile.
+func TestKeywordIsNamedLater(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(".", "cur/1.first:2,", "1\n")
+	v := w.sel(w.start(), "INBOX", false)
+	lock := filepath.Join(w.root, "dovecot-uidlist.lock")
+	w.must(os.WriteFile(lock, []byte("1:elsewhere"), 0o600))
+	w.rename("cur/1.first:2,", "cur/1.first:2,a")
+	polled := make(chan error, 1)
+	go func() { polled <- v.Poll(t.Context()) }()
+	w.until("somebody looks at the folder", func() bool { return len(v.mb.turn) > 0 || len(polled) > 0 })
+	w.must(os.WriteFile(filepath.Join(w.root, "dovecot-keywords"), []byte("0 $Label\n"), 0o600))
+	w.must(os.Remove(lock))
+	w.must(<-polled)
+	u := v.Sync(true)
+	if got := string(v.AppendFlags(nil, 1, false)); got != "$Label" || !u.Keywords || len(u.Flags) != 1 {
+		t.Errorf("told %q, %+v", got, u)
+	}
+}
