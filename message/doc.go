@@ -7,6 +7,7 @@
 //	ReadHeader  reads just enough of a file for its header: ENVELOPE,
 //	            HEADER.FIELDS, dates, search in fields
 //	Matcher     looks for a text in either, as SEARCH does
+//	Digest      tells messages apart by their octets, whatever their line ends
 //	LFWriter, EncodeBinary
 //	            bring what APPEND sends into the form in which it is kept
 //

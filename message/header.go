@@ -13,7 +13,7 @@ type HeaderBlock struct {
 	src        io.ReaderAt
 	start, end int64  // the message, or part, in src
 	raw        []byte // the header with the empty line that ends it
-	cut        bool   // raw is the first maxHeader octets of it only
+	cut        bool   // it is larger than maxHeader on the wire, and raw may be its first octets only
 }
 
 // firstRead is how much is read for a header at first, and maxHeader how much of it
@@ -56,15 +56,13 @@ func (h *HeaderBlock) read(src io.ReaderAt, start, end int64) error {
 			}
 			return err
 		}
-		if end := headerEnd(h.raw, from); end >= 0 {
+		end := headerEnd(h.raw, from)
+		if end >= 0 {
 			h.raw = h.raw[:end]
-			return nil
 		}
-		if want == size {
-			return nil
-		}
-		if want == maxHeader {
-			h.cut = true
+		if end >= 0 || want == size || want == maxHeader {
+			// Counted on the wire, so that it is the same for copies with other line ends.
+			h.cut = end < 0 && want < size || len(h.raw) > maxHeader/2 && wireLen(h.raw) > maxHeader
 			return nil
 		}
 	}

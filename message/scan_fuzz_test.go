@@ -3,6 +3,7 @@ package message
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -43,9 +44,13 @@ func FuzzScan(f *testing.F) {
 	addFiles(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		src := bytes.NewReader(b)
-		s, err := Scan(src, int64(len(b)))
+		order := &inOrder{src: src}
+		s, err := Scan(order, int64(len(b)))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if !bytes.Equal(order.read, b) {
+			t.Fatal("not read once, in order")
 		}
 		wire := naive(b)
 		if s.Size != int64(len(b)) || s.WireSize != int64(len(wire)) {
@@ -61,6 +66,18 @@ func FuzzScan(f *testing.F) {
 		}
 		checkHeader(t, b, s)
 	})
+}
+
+// inOrder collects what is read.
+type inOrder struct {
+	src  io.ReaderAt
+	read []byte
+}
+
+func (x *inOrder) ReadAt(p []byte, off int64) (int, error) {
+	n, err := x.src.ReadAt(p, off)
+	x.read = append(x.read, p[:n]...)
+	return n, err
 }
 
 // checkPart checks that p and its children are nested ranges of the file, and that sizes are true.

@@ -60,9 +60,11 @@ func (k *SortKeys) ReadSortKeys(h *HeaderBlock) {
 		case "Cc":
 			k.Cc, _ = k.readAddress(k.Cc, nil, value)
 		case "Message-ID":
-			k.MessageID, _ = cutID(value)
+			id, _ := cutID(value)
+			k.MessageID = idOf(id)
 		case "In-Reply-To":
-			inReplyTo, _ = cutID(value)
+			id, _ := cutID(value)
+			inReplyTo = idOf(id)
 		case "References":
 			k.readReferences(value)
 		}
@@ -92,8 +94,8 @@ func sortField(raw []byte) int {
 const maxReferences = 200
 
 func (k *SortKeys) readReferences(value []byte) {
-	for id, rest := cutID(value); id != 0; id, rest = cutID(rest) {
-		k.References = append(k.References, id)
+	for id, rest := cutID(value); id != nil; id, rest = cutID(rest) {
+		k.References = append(k.References, idOf(id))
 	}
 	if n := len(k.References) - maxReferences; n > 0 {
 		k.References = k.References[:copy(k.References, k.References[n:])]

@@ -23,10 +23,10 @@ func sortKeys(t *testing.T, k *SortKeys, header string) *SortKeys {
 func id(t *testing.T, text string) ID {
 	t.Helper()
 	id, _ := cutID([]byte(text))
-	if id == 0 {
+	if id == nil {
 		t.Fatalf("%s is no ID", text)
 	}
-	return id
+	return idOf(id)
 }
 
 func TestSortKeys(t *testing.T) {
@@ -111,8 +111,8 @@ func TestMessageID(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "a@b", "<a@b", "<>", "<a>", "<@>", "<a@>", "<@b>", `<"a@b>`} {
-		if id, rest := cutID([]byte(text)); id != 0 || rest != nil {
-			t.Errorf("%s: %x, %q", text, id, rest)
+		if id, rest := cutID([]byte(text)); id != nil || rest != nil {
+			t.Errorf("%s: %q, %q", text, id, rest)
 		}
 	}
 }
