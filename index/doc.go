@@ -1,5 +1,6 @@
 // Package index remembers on disk what is expensive to read again from the mail: sizes and
-// dates, ENVELOPE and BODYSTRUCTURE ready to send, the header fields that clients list.
+// dates, ENVELOPE and BODYSTRUCTURE ready to send, the header fields that clients list, digests of
+// messages.
 //
 // It is disposable. One file for each folder holds it; any of them may be deleted at any
 // time, also while it is used, and nothing but time is lost. What is not true is not

@@ -222,7 +222,7 @@ func (f *Folder) readBlocks(size int64) error {
 // putLive is put for what was found in a file, which may name messages that are not there, or are
 // gone. mu is held.
 func (f *Folder) putLive(k key, r ref) {
-	if k.kind() >= Facts && k.kind() <= Body && f.o.Live(k.uid()) {
+	if k.kind() >= Facts && k.kind() <= lastKind && f.o.Live(k.uid()) {
 		f.put(k, r)
 	}
 }
@@ -270,7 +270,7 @@ func (f *Folder) Outdated(uid uint32) {
 		return
 	}
 	f.forget([]uint32{uid})
-	for k := Facts; k <= Body; k++ {
+	for k := Facts; k <= lastKind; k++ {
 		f.enqueue(keyOf(k, uid), nil)
 	}
 }
@@ -279,7 +279,7 @@ func (f *Folder) forget(uids []uint32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, uid := range uids {
-		for k := Facts; k <= Body; k++ {
+		for k := Facts; k <= lastKind; k++ {
 			if r, ok := f.refs[keyOf(k, uid)]; ok {
 				delete(f.refs, keyOf(k, uid))
 				f.live -= r.cost()

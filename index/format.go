@@ -8,7 +8,7 @@ import (
 
 // format is the number of the file format. It changes with anything that a Folder could
 // misread: the layout of a file or of a record, or what a record says.
-const format = 1
+const format = 2
 
 const (
 	fileMagic  = "maildir-imapd\r\n\x00"

@@ -6,9 +6,12 @@ import "encoding/binary"
 type Kind uint8
 
 const (
-	Facts Kind = 1 + iota // sizes and date only
-	Head                  // and what the header tells
-	Body                  // and what the whole message tells
+	Facts  Kind = 1 + iota // sizes and date only
+	Head                   // and what the header tells
+	Body                   // and what the structure of the whole message tells
+	Digest                 // and the digest of the message
+
+	lastKind = Digest
 )
 
 // Record is what is remembered of a message.
@@ -21,7 +24,8 @@ type Record struct {
 	MTime int64
 	// First and Second are of a Head the ENVELOPE as it is sent, empty where nobody asked for
 	// it yet, and those header fields that are in Fields, as they stand in the file, with the
-	// empty line after the header; of a Body BODYSTRUCTURE and BODY as they are sent.
+	// empty line after the header; of a Body BODYSTRUCTURE and BODY as they are sent; of a
+	// Digest that, and nothing.
 	First, Second []byte
 }
 
