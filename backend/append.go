@@ -55,7 +55,7 @@ type arriving struct {
 	size  int64  // of the file in octets, where it is new to the account
 	names []imap.Flag
 	flags flags  // names, as the folder has them
-	guid  string // see guidOf; "": base
+	guid  string // of the message that this one is a copy of, see guidOf; "": base
 }
 
 // Add stores one message in tmp/, with line ends as LF. binary is set for a literal8:
@@ -257,9 +257,6 @@ func (mb *Mailbox) arrive(ctx context.Context, list []arriving) (uids []imap.UID
 	mb.mu.Lock()
 	for i := range put {
 		put[i].uid, put[i].modseq = recs[i].UID, modseq
-		if list[i].guid != "" {
-			mb.identities.put(recs[i].UID, list[i].guid)
-		}
 		uids = append(uids, imap.UID(recs[i].UID))
 		mb.unclaimed.add(uids[i], uids[i])
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"strings"
 
 	"github.com/emersion/go-imap/v2"
 	"golang.org/x/sys/unix"
@@ -130,6 +131,20 @@ func (t *transfer) pick(ctx context.Context, seqs []uint32) error {
 		t.to = append(t.to, arriving{base: freshBase() + sizesOf(m.base()), flags: f, guid: t.src.guidOf(m)})
 	}
 	return nil
+}
+
+// guidOf returns the GUID by which Dovecot knows a message: the G of its line in dovecot-uidlist, else the base name with
+// which it came into being. A copy has that of its original, as Dovecot writes it. "" is for a base name that no G can
+// hold: then the copy's is another. The turn is held.
+func (mb *Mailbox) guidOf(m *msg) string {
+	base := m.base()
+	if rec, ok := mb.list.Lookup(base); ok && rec.UID == m.uid && rec.GUID != "" {
+		return rec.GUID
+	}
+	if strings.ContainsFunc(base, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
+		return ""
+	}
+	return base
 }
 
 // sizesOf returns the ",S=" and ",W=" of a base name, for the copy has the same.

@@ -58,7 +58,8 @@
 // # What is known without reading
 //
 // What was read of a message is queued for the folder's index (remember.go), and asked there before a
-// file is opened. A command reads ahead in it; a view keeps nothing of that when the command ends.
+// file is opened. A command reads ahead in it; a view keeps nothing of that when the command ends. Sizes, dates and digests (objectid.go)
+// that had to be read stay in memory with the mailbox, too (meta.go). A digest is made only when somebody asks for it.
 //
 // # Mod-sequences
 //

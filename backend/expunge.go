@@ -90,7 +90,6 @@ func (mb *Mailbox) forget(ctx context.Context, removed []uint32) error {
 	mb.history.add(mb.nextModSeq(), removed)
 	mb.publish(now.with(nil, removed), now.names, now.uidNext)
 	mb.meta.forget(removed)
-	mb.identities.forget(removed)
 	mb.index.Forget(removed...)
 	// What follows is housekeeping: a dead line in a file does no harm.
 	tx, err := mb.lock(ctx)

@@ -59,9 +59,8 @@ type Mailbox struct {
 	unclaimed uidRanges
 	graves    map[uint32]grave // expunged messages that some view still shows
 
-	meta       meta
-	identities identities
-	index      *index.Folder // nil: none. Set by load, and not changed
+	meta  meta
+	index *index.Folder // nil: none. Set by load, and not changed
 
 	keyIndex *keyIndex
 }

@@ -16,13 +16,17 @@ import (
 
 // meta is what is known of the files of a folder, by UID. Safe for concurrent use.
 type meta struct {
-	mu    sync.Mutex
-	facts map[uint32]fact
+	mu      sync.Mutex
+	facts   map[uint32]fact
+	digests map[uint32]digest // of files whose facts are known; where these had to be read
 }
 
 // fact is what is known of one file: sizes in octets, on disk and with CRLF (-1: not
 // counted yet), and its time of change in nanoseconds since 1970.
 type fact struct{ size, wire, mtime int64 }
+
+// sameFile reports whether a file of which g is known has not changed since f was.
+func (f fact) sameFile(g fact) bool { return f.size == g.size && f.mtime == g.mtime }
 
 func (x *meta) get(uid uint32) (fact, bool) {
 	x.mu.Lock()
@@ -34,10 +38,34 @@ func (x *meta) get(uid uint32) (fact, bool) {
 func (x *meta) put(uid uint32, f fact) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.putLocked(uid, f)
+}
+
+func (x *meta) putLocked(uid uint32, f fact) {
 	if x.facts == nil {
 		x.facts = make(map[uint32]fact)
 	}
+	if old, ok := x.facts[uid]; ok && !old.sameFile(f) {
+		delete(x.digests, uid)
+	}
 	x.facts[uid] = f
+}
+
+func (x *meta) digest(uid uint32) (digest, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	d, ok := x.digests[uid]
+	return d, ok
+}
+
+func (x *meta) putDigest(uid uint32, f fact, d digest) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.putLocked(uid, f)
+	if x.digests == nil {
+		x.digests = make(map[uint32]digest)
+	}
+	x.digests[uid] = d
 }
 
 func (x *meta) forget(uids []uint32) {
@@ -45,6 +73,7 @@ func (x *meta) forget(uids []uint32) {
 	defer x.mu.Unlock()
 	for _, uid := range uids {
 		delete(x.facts, uid)
+		delete(x.digests, uid)
 	}
 }
 

@@ -4,73 +4,137 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"strings"
-	"sync"
+	"io"
+
+	"maildir-imapd/index"
+	"maildir-imapd/message"
 )
 
 // Object identifiers (RFC 8474).
 //
-// A message's EMAILID comes from its GUID as Dovecot has it: the G that its line in
-// dovecot-uidlist has, which COPY and MOVE write, else the base name with which it came into being. So it is on
-// disk where UIDs are, costs no reading of mail, and is the same in both servers.
+// EMAILID and THREADID come from the message itself: so they are the same after COPY, MOVE and RENAME, and also after
+// another program has moved the file to another folder, after a backup was restored, and after dovecot-uidlist was lost. Two
+// deliveries of the same octets are one email (RFC 8474 §5.1 allows that). A file that was edited in place is another
+// email, once we know of it; RFC 8474 wants mail that does not change.
+//
+// EMAILID is the digest of the whole message, made when somebody asks for it and kept in the index. THREADID is that
+// of the ID of the first message of the thread, which each message of it names in its References: so it needs no state, is the
+// same in all folders, and never changes. Where a client has cut References, or wrote In-Reply-To only, a thread of THREAD
+// has several THREADIDs.
 
-// identities are the GUIDs of messages that are not their base names, by UID. Safe for concurrent use.
-type identities struct {
-	mu    sync.Mutex
-	guids map[uint32]string
-}
+// digest names a message or a thread.
+type digest [message.DigestSize]byte
 
-func (x *identities) get(uid uint32) string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.guids[uid]
-}
+// objectIDLen is the length of an EMAILID or THREADID: a letter, and the digest in hexadecimal.
+const objectIDLen = 1 + 2*len(digest{})
 
-func (x *identities) put(uid uint32, guid string) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.guids == nil {
-		x.guids = make(map[uint32]string)
+// The letters tell EMAILID and THREADID apart (RFC 8474 §5.2), and keep IDs from looking like numbers (§8.1).
+func (d digest) appendEmailID(dst []byte) []byte  { return hex.AppendEncode(append(dst, 'M'), d[:]) }
+func (d digest) appendThreadID(dst []byte) []byte { return hex.AppendEncode(append(dst, 'T'), d[:]) }
+
+// knownDigest returns the digest of a message, if it is known without opening it.
+func (v *View) knownDigest(seq uint32) (digest, bool) {
+	if d, ok := v.mb.meta.digest(v.told.at(seq).uid); ok {
+		return d, true
 	}
-	x.guids[uid] = guid
+	rec, ok := v.remembered(seq, ofDigest)
+	if !ok || len(rec.First) != len(digest{}) {
+		return digest{}, false
+	}
+	return digest(rec.First), true
 }
 
-func (x *identities) forget(uids []uint32) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for _, uid := range uids {
-		delete(x.guids, uid)
+// EmailID appends the EMAILID, if it is known without opening the message.
+func (v *View) EmailID(dst []byte, seq uint32) (_ []byte, ok bool) {
+	d, ok := v.knownDigest(seq)
+	if !ok {
+		return dst, false
 	}
+	return d.appendEmailID(dst), true
 }
 
-// guidOf returns the GUID of a message. A base name that is no Maildir name, and so maybe not the only one
-// of its kind, counts together with its folder.
-func (mb *Mailbox) guidOf(m *msg) string {
-	if guid := mb.identities.get(m.uid); guid != "" {
-		return guid
+// ThreadID appends the THREADID, if it is known without opening the message.
+func (v *View) ThreadID(dst []byte, seq uint32) (_ []byte, ok bool) {
+	h, ok := v.knownHeader(seq)
+	if !ok {
+		return dst, false
 	}
-	base := m.base()
-	plain := !strings.ContainsFunc(base, func(c rune) bool { return c <= ' ' || c == 0x7f }) // fit for dovecot-uidlist
-	if _, ok := nameTime(base); ok && plain {
-		return base
+	if d, ok := v.threadOf(&h); ok {
+		return d.appendThreadID(dst), true
 	}
-	return digest(mb.guid + "/" + base)
+	d, ok := v.knownDigest(seq)
+	if !ok {
+		return dst, false
+	}
+	return d.appendThreadID(dst), true
 }
 
-func digest(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:16])
+// threadOf returns the digest of a thread, if a header names one.
+func (v *View) threadOf(h *message.HeaderBlock) (d digest, ok bool) {
+	r := v.recall()
+	root := h.AppendThreadRoot(r.scratch[:0])
+	r.scratch = root[:0]
+	sum := sha256.Sum256(root)
+	return digest(sum[:len(d)]), len(root) > 0
 }
 
-// EmailID is the message's EMAILID: the same for its copies, and wherever it is moved. ErrGone where
-// it is expunged.
-func (v *View) EmailID(seq uint32) (string, error) {
-	m := v.told.at(seq)
-	guid := v.mb.guidOf(m)
-	if now, _ := v.mb.snap.Load().find(m.uid); now == nil {
-		return "", ErrGone // and its GUID may be forgotten
+// AppendEmailID appends the EMAILID.
+func (f *File) AppendEmailID(dst []byte) ([]byte, error) {
+	d, err := f.digest()
+	if err != nil {
+		return dst, err
 	}
-	return "M" + digest(guid), nil
+	return d.appendEmailID(dst), nil
+}
+
+// AppendThreadID appends the THREADID. That of a message that has no ID and names none is made of its EMAILID.
+func (f *File) AppendThreadID(dst []byte) ([]byte, error) {
+	h, err := f.Header()
+	if err != nil {
+		return dst, err
+	}
+	d, ok := f.v.threadOf(h)
+	if !ok {
+		if d, err = f.digest(); err != nil {
+			return dst, err
+		}
+	}
+	return d.appendThreadID(dst), nil
+}
+
+// digest reads the whole message, unless it is in memory or its digest is known. A large one is scanned as well: that
+// costs little beside, and who asks for more of the message has its structure then.
+func (f *File) digest() (d digest, err error) {
+	mb := f.v.mb
+	if d, ok := mb.meta.digest(f.m.uid); ok {
+		return d, nil
+	}
+	sum := message.NewDigest()
+	defer sum.Release()
+	if mem, ok := f.ReaderAt.(memory); ok {
+		_, err = sum.Write(mem)
+	} else {
+		_, err = f.scan(tee{f.ReaderAt, sum})
+	}
+	if err != nil {
+		return d, err
+	}
+	d, f.fact.wire = sum.Sum(), sum.Wire
+	mb.meta.putDigest(f.m.uid, f.fact, d)
+	mb.remember(index.Digest, f.m, f.fact, d[:], nil)
+	return d, nil
+}
+
+// tee writes all that is read, which must be in order.
+type tee struct {
+	io.ReaderAt
+	w io.Writer
+}
+
+func (t tee) ReadAt(p []byte, off int64) (int, error) {
+	n, err := t.ReaderAt.ReadAt(p, off)
+	t.w.Write(p[:n])
+	return n, err
 }
 
 // MailboxID is the MAILBOXID: it stays through RENAME.

@@ -84,7 +84,7 @@ func readAll(fd int, b []byte) ([]byte, error) {
 
 // compare takes what is known of the file, or drops it where the file has changed.
 func (f *File) compare(known fact) {
-	if known.size == f.fact.size && known.mtime == f.fact.mtime {
+	if known.sameFile(f.fact) {
 		f.fact = known
 		return
 	}
@@ -185,10 +185,16 @@ func (f *File) Structure() (*message.Structure, error) {
 	if last.structure != nil && last.uid == f.m.uid && last.size == f.fact.size && last.mtime == f.fact.mtime {
 		return last.structure, nil
 	}
-	s, err := message.Scan(f.ReaderAt, f.fact.size)
+	return f.scan(f.ReaderAt)
+}
+
+// scan scans the message, which it reads from src, and remembers its structure.
+func (f *File) scan(src io.ReaderAt) (*message.Structure, error) {
+	s, err := message.Scan(src, f.fact.size)
 	if err != nil {
 		return nil, err
 	}
+	last := &f.v.last
 	f.fact.wire = s.WireSize
 	last.structure, last.uid, last.size, last.mtime = s, f.m.uid, s.Size, f.fact.mtime
 	f.v.mb.meta.put(f.m.uid, f.fact)

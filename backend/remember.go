@@ -108,13 +108,15 @@ const (
 	ofFile aspect = iota
 	ofHeader
 	ofBody
+	ofDigest
 )
 
 // recorded are the records that tell an aspect.
 var recorded = [...][]index.Kind{
-	ofFile:   {index.Facts, index.Head, index.Body},
+	ofFile:   {index.Facts, index.Digest, index.Head, index.Body},
 	ofHeader: {index.Head},
 	ofBody:   {index.Body},
+	ofDigest: {index.Digest},
 }
 
 // recall reads what the index knows, ahead of a session that goes through a folder in order. A

@@ -402,5 +402,8 @@ func FuzzIndexedFields(f *testing.F) {
 		if got, want := known.AppendEnvelope(nil), h.AppendEnvelope(nil); !bytes.Equal(got, want) {
 			t.Errorf("got %s, want %s", got, want)
 		}
+		if got, want := known.AppendThreadRoot(nil), h.AppendThreadRoot(nil); !bytes.Equal(got, want) {
+			t.Errorf("thread root: got %s, want %s", got, want)
+		}
 	})
 }

@@ -173,8 +173,6 @@ func (mb *Mailbox) uidOf(base string) uint32 {
 		if m, _ := now.find(rec.UID); m == nil {
 			return 0
 		}
-	} else if rec.GUID != "" { // seen for the first time
-		mb.identities.put(rec.UID, rec.GUID)
 	}
 	return rec.UID
 }

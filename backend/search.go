@@ -36,6 +36,7 @@ const (
 	KeyText             // Text in the decoded header or body
 	KeyModSeq           // mod-sequence is N or greater
 	KeyEmailID          // EMAILID is Text (RFC 8474)
+	KeyThreadID         // THREADID is Text
 )
 
 // Key is a search key and, with Keys, a tree of them. Which fields count

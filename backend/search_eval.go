@@ -97,6 +97,8 @@ type searcher struct {
 	fields message.HeaderBlock // of m, as far as the index has them
 	known  bool                // it has
 	asked  bool                // we have looked
+
+	id [objectIDLen]byte
 }
 
 // block searches the messages from seq on.
@@ -162,8 +164,9 @@ func (s *searcher) eval(p *plan) (bool, error) {
 	case KeyModSeq:
 		return s.m.modseq >= uint64(p.n), nil
 	case KeyEmailID:
-		id, err := s.v.EmailID(s.seq)
-		return err == nil && id == p.text, err
+		return s.objectID(p, (*View).EmailID, (*File).AppendEmailID)
+	case KeyThreadID:
+		return s.objectID(p, (*View).ThreadID, (*File).AppendThreadID)
 	case KeyRecent:
 		return s.v.recent.has(s.m.uid), nil
 	case KeyBefore, KeyOn, KeySince, KeyYounger, KeyOlder:
@@ -192,6 +195,21 @@ func (s *searcher) open() (err error) {
 		s.file, err = s.v.Open(s.seq)
 	}
 	return err
+}
+
+// objectID compares an object ID, which is known, or is in the file.
+func (s *searcher) objectID(p *plan, known func(*View, []byte, uint32) ([]byte, bool), read func(*File, []byte) ([]byte, error)) (bool, error) {
+	id, ok := known(s.v, s.id[:0], s.seq)
+	if !ok {
+		err := s.open()
+		if err != nil {
+			return false, err
+		}
+		if id, err = read(s.file, s.id[:0]); err != nil {
+			return false, err
+		}
+	}
+	return string(id) == p.text, nil
 }
 
 // evalBody evaluates the keys that need all of the message.

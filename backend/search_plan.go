@@ -32,7 +32,7 @@ type plan struct {
 	n       int64
 	day     day
 	field   string
-	text    string // of KeyEmailID
+	text    string // of KeyEmailID and KeyThreadID
 	indexed bool   // the index may know the header fields that are looked at
 	matcher *message.Matcher
 }
@@ -59,8 +59,16 @@ func (v *View) planSearch(key *Key) (_ *plan, err error) {
 		p.spans, err = v.spans(key.Seq)
 	case KeyUID:
 		p.spans, err = v.spans(key.UIDs)
-	case KeyEmailID:
+	case KeyEmailID, KeyThreadID:
 		p.text = key.Text
+		switch {
+		case len(p.text) != objectIDLen:
+			p.op = KeyOr // of nothing: it is none of ours, and no message need be read
+		case key.Op == KeyEmailID:
+			p.cost = costBody
+		default:
+			p.cost = costHeader
+		}
 	case KeyFlag:
 		p.planFlag(v, key)
 	case KeyBefore, KeyOn, KeySince:

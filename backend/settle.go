@@ -96,7 +96,6 @@ func (mb *Mailbox) settle(ctx context.Context, s sighting, again func(context.Co
 	mb.mu.Unlock()
 	mb.publish(now.with(put, s.removed), names, uidNext)
 	mb.meta.forget(s.removed)
-	mb.identities.forget(s.removed)
 	mb.index.Forget(s.removed...)
 	return nil
 }

@@ -39,7 +39,7 @@ var fetchAtts = map[string]fetchAtt{
 	"SNIPPET": {cap: "SNIPPET=FUZZY", parse: parsePreview("SNIPPET")},
 
 	"EMAILID":  {cap: "OBJECTID", write: (*fetch).emailID},
-	"THREADID": {cap: "OBJECTID", write: threadID},
+	"THREADID": {cap: "OBJECTID", write: (*fetch).threadID},
 
 	"SAVEDATE": {cap: "SAVEDATE", write: (*fetch).saveDate},
 }

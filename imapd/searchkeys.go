@@ -27,8 +27,8 @@ var searchKeys = map[string]searchKey{
 	"CC":                {parse: headerKey("Cc")},
 	"DELETED":           {parse: plainKey(flagKey(imap.FlagDeleted))},
 	"DRAFT":             {parse: plainKey(flagKey(imap.FlagDraft))},
-	"EMAILID":           {cap: "OBJECTID", parse: emailIDKey},
-	"THREADID":          {cap: "OBJECTID", parse: threadIDKey},
+	"EMAILID":           {cap: "OBJECTID", parse: objectIDKey(backend.KeyEmailID)},
+	"THREADID":          {cap: "OBJECTID", parse: objectIDKey(backend.KeyThreadID)},
 	"FLAGGED":           {parse: plainKey(flagKey(imap.FlagFlagged))},
 	"FROM":              {parse: headerKey("From")},
 	"HEADER":            {parse: (*search).parseHeader},
@@ -205,19 +205,6 @@ func intervalKey(op backend.KeyOp) func(*search, *wire.Decoder) backend.Key {
 		d.SP()
 		return backend.Key{Op: op, N: int64(d.NZNumber())}
 	}
-}
-
-// emailIDKey is EMAILID (RFC 8474 §6).
-func emailIDKey(_ *search, d *wire.Decoder) backend.Key {
-	d.SP()
-	return backend.Key{Op: backend.KeyEmailID, Text: d.Atom()}
-}
-
-// threadIDKey matches nothing, since no message has a THREADID (RFC 8474 §5.2).
-func threadIDKey(_ *search, d *wire.Decoder) backend.Key {
-	d.SP()
-	d.Atom()
-	return notKey(backend.Key{Op: backend.KeyAll})
 }
 
 // savedKey compares the save date (RFC 8514 §4.3).
