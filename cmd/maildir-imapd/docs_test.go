@@ -46,31 +46,6 @@ func TestDocumentsNameFiles(t *testing.T) {
 	}
 }
 
-// The filter for fail2ban finds failed log-ins, with the right address, and nothing else.
-func TestFail2banFilter(t *testing.T) {
-	m := regexp.MustCompile(`(?m)^failregex = (.*)$`).FindStringSubmatch(readDoc(t, "contrib/fail2ban/maildir-imapd.conf"))
-	if m == nil {
-		t.Fatal("no failregex")
-	}
-	re := regexp.MustCompile(strings.ReplaceAll(m[1], "<HOST>", `(\S+)`))
-	for line, want := range map[string]string{
-		`time=2026-11-23T20:12:39.438Z level=WARN msg="login failed" conn=3 ip=192.0.2.9 user=bob mechanism=PLAIN tls=true reason="wrong password"`:                "192.0.2.9",
-		`level=WARN msg="login failed" conn=3 ip=2001:db8::1 user=bob mechanism="LOGIN command" tls=false reason="no such user"`:                                   "2001:db8::1",
-		`level=WARN msg="login failed" conn=3 ip=192.0.2.9 user="x ip=192.0.2.1 reason=\"wrong password\"" mechanism=PLAIN tls=true reason="wrong password"`:       "192.0.2.9",
-		`level=WARN msg="login failed" conn=3 ip=192.0.2.9 user="x reason=\"wrong password\"" mechanism=PLAIN tls=true reason="too many connections of this user"`: "",
-		`level=INFO msg=login conn=3 ip=192.0.2.9 user=bob mechanism=PLAIN tls=true`:                                                                               "",
-		`level=INFO msg=ID conn=3 ip=192.0.2.9 name="level=WARN msg=\"login failed\" conn=1 ip=192.0.2.1 user=a reason=\"wrong password\""`:                        "",
-	} {
-		got := ""
-		if m := re.FindStringSubmatch(line); m != nil {
-			got = m[1]
-		}
-		if got != want {
-			t.Errorf("found %q in %s", got, line)
-		}
-	}
-}
-
 func readDoc(t *testing.T, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("../..", name))
