@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,7 +163,11 @@ func (p *postfix) start(t *testing.T, master, base string) error {
 	}
 	p.Addr = ln.Addr().String()
 	ln.Close()
-	for name, text := range map[string]string{"main.cf": p.mainCF(base), "master.cf": p.masterCF()} {
+	for name, text := range map[string]string{
+		"main.cf":   p.mainCF(t, base),
+		"master.cf": p.masterCF(),
+		"vmailbox":  "bob@example.org bob@example.org/\neve@example.org eve@example.org/\n",
+	} {
 		if err := os.WriteFile(filepath.Join(p.dir, "etc", name), []byte(text), 0o644); err != nil {
 			return err
 		}
@@ -204,7 +209,22 @@ func (p *postfix) start(t *testing.T, master, base string) error {
 	return nil
 }
 
-func (p *postfix) mainCF(base string) string {
+// virtualCF is the README's part of main.cf.
+var virtualCF = regexp.MustCompile(`(?m)(?:^ +virtual_\w+ = .*\n)+`)
+
+// mainCF is as the README says, but for the places.
+func (p *postfix) mainCF(t *testing.T, base string) string {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	virtual := virtualCF.FindString(string(readme))
+	if virtual == "" {
+		t.Fatal("README.md says nothing of Postfix")
+	}
+	virtual = regexp.MustCompile(`(?m)^ +`).ReplaceAllString(virtual, "") // main.cf takes indented lines for more of the one before
+	virtual = strings.NewReplacer("/srv/mail", base, "/etc/postfix", filepath.Join(p.dir, "etc"), "5000", strconv.Itoa(nobody)).Replace(virtual)
 	return fmt.Sprintf(`compatibility_level = 3.6
 queue_directory = %[1]s/spool
 data_directory = %[1]s/data
@@ -216,12 +236,8 @@ myhostname = e2e.example.org
 mydestination =
 mynetworks = 127.0.0.0/8
 alias_maps =
-virtual_mailbox_domains = example.org
-virtual_mailbox_base = %[2]s
-virtual_mailbox_maps = inline:{ bob@example.org=bob@example.org/, eve@example.org=eve@example.org/ }
-virtual_uid_maps = static:%[3]d
-virtual_gid_maps = static:%[3]d
-`, p.dir, base, nobody)
+%[2]s
+`, p.dir, virtual)
 }
 
 func (p *postfix) masterCF() string {
