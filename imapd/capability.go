@@ -134,7 +134,7 @@ func (c *conn) greet() {
 }
 
 // canStartTLS reports whether STARTTLS is of use.
-func (c *conn) canStartTLS() bool { return !c.secure && c.cfg.TLS != nil }
+func (c *conn) canStartTLS() bool { return !c.secure && !c.neverTLS && c.cfg.TLS != nil }
 
 // passwordAllowed reports whether a password may be sent on this connection.
 func (c *conn) passwordAllowed() bool {

@@ -49,10 +49,11 @@ type conn struct {
 	sock  net.Conn    // the socket itself, below TLS; immutable
 	woken atomic.Bool // waitFor wants the goroutine's attention
 
-	nc      net.Conn  // sock, or TLS on it
-	secure  bool      // TLS
-	inflate *inflater // what nc gives is compressed (COMPRESS); nil: it is not
-	local   bool      // the client is on this host
+	nc       net.Conn  // sock, or TLS on it
+	secure   bool      // TLS
+	neverTLS bool      // not even by STARTTLS
+	inflate  *inflater // what nc gives is compressed (COMPRESS); nil: it is not
+	local    bool      // the client is on this host
 
 	dec    *wire.Decoder
 	out    writer

@@ -106,8 +106,14 @@ func New(cfg Config) *Server {
 // keep what they have.
 func (s *Server) Reload(cfg Config) { s.settings.Store(newSettings(cfg)) }
 
+// plainListener is a listener on which STARTTLS is not offered.
+type plainListener struct{ net.Listener }
+
+// NeverTLS makes l a listener for connections that stay as they are, whatever Config.TLS says.
+func NeverTLS(l net.Listener) net.Listener { return plainListener{l} }
+
 // Serve accepts connections until Shutdown, and then returns ErrServerClosed, or until l fails.
-// The listener may be one of crypto/tls. Serve closes l.
+// The listener may be one of crypto/tls or of NeverTLS. Serve closes l.
 func (s *Server) Serve(l net.Listener) error {
 	defer l.Close()
 	s.mu.Lock()
@@ -123,13 +129,14 @@ func (s *Server) Serve(l net.Listener) error {
 		s.mu.Unlock()
 	}()
 
+	_, neverTLS := l.(plainListener)
 	const minPause, maxPause = 5 * time.Millisecond, time.Second
 	pause := minPause
 	for {
 		nc, err := l.Accept()
 		if err == nil {
 			pause = minPause
-			s.start(nc)
+			s.start(nc, neverTLS)
 			continue
 		}
 		select {
@@ -152,8 +159,9 @@ func (s *Server) Serve(l net.Listener) error {
 }
 
 // start registers a connection and gives it its goroutine.
-func (s *Server) start(nc net.Conn) {
+func (s *Server) start(nc net.Conn, neverTLS bool) {
 	c := newConn(s, nc)
+	c.neverTLS = neverTLS
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()

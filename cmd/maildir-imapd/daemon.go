@@ -68,8 +68,11 @@ func (d *daemon) listen() error {
 			return err
 		}
 		d.log.Info("listening", "address", ln.Addr().String(), "tls", l.TLS)
-		if l.TLS == config.TLSImplicit {
+		switch l.TLS {
+		case config.TLSImplicit:
 			ln = tls.NewListener(ln, d.certificate.config())
+		case config.TLSNone:
+			ln = imapd.NeverTLS(ln)
 		}
 		d.listeners = append(d.listeners, ln)
 	}
