@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -62,7 +63,7 @@ func newDaemon(cfg *config.Config, stderr io.Writer) (*daemon, error) {
 // listen binds all addresses, which may need root, and logs what they are.
 func (d *daemon) listen() error {
 	for _, l := range d.cfg.Load().Listen {
-		ln, err := net.Listen("tcp", l.Address)
+		ln, err := net.Listen(network(l.Address), l.Address)
 		if err != nil {
 			d.closeListeners()
 			return err
@@ -77,6 +78,18 @@ func (d *daemon) listen() error {
 		d.listeners = append(d.listeners, ln)
 	}
 	return nil
+}
+
+// network is the one to listen on at address. For "tcp", 0.0.0.0 would be IPv6 as well.
+func network(address string) string {
+	host, err := netip.ParseAddrPort(address)
+	switch {
+	case err != nil: // no host, or a name
+		return "tcp"
+	case host.Addr().Unmap().Is4():
+		return "tcp4"
+	}
+	return "tcp6"
 }
 
 func (d *daemon) closeListeners() {
