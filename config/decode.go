@@ -17,7 +17,7 @@ import (
 )
 
 // maxFile is the size in octets of a configuration that is certainly a mistake.
-const maxFile = 1 << 20
+const maxFile = 64 << 10
 
 // Load reads the file at path over the defaults and checks it, and that what it
 // names exists. The error is of type Problems.
@@ -27,6 +27,9 @@ func Load(path string) (*Config, error) {
 		return nil, Problems{{File: path, Text: err.Error()}}
 	}
 	c, problems := parse(path, data)
+	if c == nil {
+		return nil, problems
+	}
 	problems = append(problems, c.checkFiles()...)
 	byLine := func(a, b Problem) int { return a.Line - b.Line }
 	slices.SortStableFunc(problems, byLine)
@@ -49,17 +52,20 @@ func readFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("can't read the configuration: %w", cause(err))
 	}
 	if len(data) > maxFile {
-		return nil, errors.New("larger than 1MiB: not a configuration")
+		return nil, errors.New("larger than 64KiB: not a configuration")
 	}
 	return data, nil
 }
 
 // parse reads data over the defaults and checks the values; it does not touch what they name.
+// Without a Config, no setting could be read.
 func parse(path string, data []byte) (*Config, Problems) {
 	c := Default()
 	c.file, c.lines = path, make(map[string]int)
 	d := decoder{c: c}
-	d.document(data)
+	if !d.document(data) {
+		return nil, d.problems
+	}
 	problems := d.problems
 	for _, p := range c.validate() {
 		// What could not be read has been told; its zero value is not worth a second line.
@@ -81,35 +87,40 @@ func (d *decoder) problem(line int, setting, format string, args ...any) {
 	d.problems = append(d.problems, Problem{d.c.file, line, setting, fmt.Sprintf(format, args...)})
 }
 
-// yaml.v3 gives the line of a syntax error only within its text, counted from 1 in
-// errors of its scanner and from 0 in those of its parser, which these are.
-var (
-	yamlLine   = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-	yamlParser = regexp.MustCompile(`did not find expected (<|key|node content|'-' indicator|',' or)`)
-)
+// yamlLine is what yaml.v3 says of the place of a syntax error: the line where it was or where
+// what it is in begins, if any, counted from 1 or from 0.
+var yamlLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
 
-func (d *decoder) document(data []byte) {
+// syntax tells of a syntax error. Its line is the one after the most lines that are YAML.
+func (d *decoder) syntax(data []byte, err error) {
+	text := yamlLine.ReplaceAllString(err.Error(), "")
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	n := len(lines) - 1
+	for n > 0 && yaml.Unmarshal(bytes.Join(lines[:n], nil), new(yaml.Node)) != nil {
+		n--
+	}
+	if bytes.HasPrefix(bytes.TrimLeft(lines[n], " "), []byte("\t")) {
+		text += " (YAML is indented with spaces, not with tabs)"
+	}
+	d.problem(n+1, "", "not valid YAML: %s", text)
+}
+
+// document decodes a file. It reports whether the file has settings, or nothing.
+func (d *decoder) document(data []byte) bool {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, second yaml.Node
 	switch err := dec.Decode(&doc); {
 	case err == io.EOF: // an empty file: all defaults
-		return
+		return true
 	case err != nil:
-		text, line := err.Error(), 0
-		if m := yamlLine.FindStringSubmatch(text); m != nil {
-			line, _ = strconv.Atoi(m[1])
-			text = text[len(m[0]):]
-		}
-		if yamlParser.MatchString(text) {
-			line++
-		}
-		d.problem(line, "", "not valid YAML: %s", text)
-		return
+		d.syntax(data, err)
+		return false
 	}
 	if dec.Decode(&second) != io.EOF {
 		d.problem(second.Line, "", "expected one YAML document, found a second")
 	}
 	d.value("", doc.Content[0], reflect.ValueOf(d.c).Elem())
+	return doc.Content[0].Kind == yaml.MappingNode || isNull(doc.Content[0])
 }
 
 // value decodes node into v, the setting called name.

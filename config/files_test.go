@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -125,11 +126,16 @@ func TestDefaultNamed(t *testing.T) {
 
 func TestLoadUnreadable(t *testing.T) {
 	dir := t.TempDir()
+	// Nothing is said of settings that could not be read.
+	tabs := writeFile(t, dir, "tabs", "run_as: a\ntls:\n\tkey: b\n", 0o644)
+	list := writeFile(t, dir, "list", "- a\n", 0o644)
 	big := writeFile(t, dir, "big", strings.Repeat("#\n", maxFile), 0o644)
 	for path, want := range map[string]string{
 		dir + "/none": dir + "/none: can't read the configuration: no such file or directory",
 		dir:           dir + ": can't read the configuration: is a directory",
-		big:           big + ": larger than 1MiB: not a configuration",
+		tabs:          tabs + ":3: not valid YAML: found character that cannot start any token (YAML is indented with spaces, not with tabs)",
+		list:          list + ":1: expected settings (" + strings.Join(settings(reflect.TypeFor[Config]()), ", ") + "), found a list",
+		big:           big + ": larger than 64KiB: not a configuration",
 	} {
 		if _, err := Load(path); err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
