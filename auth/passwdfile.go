@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"iter"
 	"log/slog"
 	"maps"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -120,6 +122,20 @@ func (p *PasswdFile) Problems() []error { return p.users.Load().problems }
 
 // Len returns the number of users.
 func (p *PasswdFile) Len() int { return len(p.users.Load().users) }
+
+// All gives the users who can log in here with the right password, and their lines in the file, in
+// their order.
+func (p *PasswdFile) All() iter.Seq2[int, *User] {
+	byLine := func(a, b *entry) int { return a.line - b.line }
+	all := slices.SortedFunc(maps.Values(p.users.Load().users), byLine)
+	return func(yield func(int, *User) bool) {
+		for _, e := range all {
+			if e.refusal == "" && (e.user.Referral == nil || !e.user.Referral.Only) && !yield(e.line, e.copyUser()) {
+				return
+			}
+		}
+	}
+}
 
 // Lookup returns a user without asking for the password, ErrInvalid if there is
 // none of that name.

@@ -29,6 +29,7 @@ type userTable struct {
 
 // entry is one user.
 type entry struct {
+	line     int // of the file
 	user     User
 	password string
 	refusal  string         // why the user can't log in whatever the password, or ""
@@ -73,6 +74,7 @@ func parseUserFile(path string, r io.Reader) (*userTable, error) {
 				if perr != nil {
 					problem(n, fmt.Errorf("user %s can't log in: %w", e.user.Name, perr))
 				}
+				e.line = n
 				t.users[e.user.Name] = e
 			}
 			if cost != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,10 +42,19 @@ func check(path string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if problems := users.Problems(); len(problems) > 0 {
-		for _, p := range problems {
-			fmt.Fprintln(stderr, p)
+	problems := slices.Clone(users.Problems())
+	for line, u := range users.All() {
+		if _, err := locate(cfg.Mail, u); err != nil {
+			problems = append(problems, fmt.Errorf("%s:%d: user %s: %w", cfg.Auth.PasswdFile, line, u.Name, err))
 		}
+		if _, err := quota(cfg.Mail.Quota, u); err != nil {
+			fmt.Fprintf(stderr, "warning: %s:%d: user %s: %v\n", cfg.Auth.PasswdFile, line, u.Name, err)
+		}
+	}
+	for _, p := range problems {
+		fmt.Fprintln(stderr, p)
+	}
+	if len(problems) > 0 {
 		return errTold
 	}
 	fmt.Fprintf(stdout, "%s is well-formed\n", path)
