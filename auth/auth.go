@@ -42,14 +42,14 @@ type Database interface {
 // Longest user name and password that anybody has, in bytes. The cost of some
 // schemes grows with the length of the password.
 const (
-	maxName     = 255
+	MaxName     = 255
 	maxPassword = 1024
 )
 
 // plausible reports whether the two can be somebody's credentials at all. Nobody's
 // password is empty, whatever a database says.
 func plausible(name, password string) bool {
-	return name != "" && len(name) <= maxName && password != "" && len(password) <= maxPassword &&
+	return name != "" && len(name) <= MaxName && password != "" && len(password) <= maxPassword &&
 		!strings.ContainsFunc(name, isControl) && !strings.Contains(password, "\x00")
 }
 

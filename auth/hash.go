@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-crypt/x/crypt"
 	"golang.org/x/crypto/argon2"
@@ -63,8 +64,8 @@ func HashSchemes() []string { return slices.Sorted(maps.Keys(hashers)) }
 
 // Hash returns {SCHEME}data for a user file; the scheme's name is in any case. It
 // fails for a scheme that is not in HashSchemes and for a password that nobody could
-// log in with: an empty one, one of more than 1024 bytes or (BLF-CRYPT) 72, one with
-// control characters.
+// log in with: an empty one, one of more than 1024 bytes or (BLF-CRYPT) 72, one that is not
+// UTF-8 or has control characters.
 func Hash(scheme, password string) (string, error) {
 	scheme = strings.ToUpper(scheme)
 	h := hashers[scheme]
@@ -75,6 +76,8 @@ func Hash(scheme, password string) (string, error) {
 		return "", errors.New("the password is empty")
 	case len(password) > maxPassword:
 		return "", fmt.Errorf("the password has more than %d bytes", maxPassword)
+	case !utf8.ValidString(password): // RFC 4616 §2
+		return "", errors.New("the password is not UTF-8")
 	case strings.ContainsFunc(password, isControl):
 		return "", errors.New("the password has control characters")
 	}

@@ -79,7 +79,7 @@ func (s *plainServer) Next(response []byte) (challenge []byte, done bool, err er
 	if !ok1 || !ok2 {
 		return nil, false, ErrMalformed
 	}
-	if err := checkText(user, maxName); err != nil {
+	if err := checkText(user, MaxName); err != nil {
 		return nil, false, err
 	}
 	if err := checkText(password, maxPassword); err != nil {
@@ -120,7 +120,7 @@ func (s *loginServer) Next(response []byte) (challenge []byte, done bool, err er
 			s.state = loginWantsUser
 			return []byte("Username:"), false, nil
 		}
-		if err := checkText(response, maxName); err != nil {
+		if err := checkText(response, MaxName); err != nil {
 			s.state = loginDone
 			return nil, false, err
 		}

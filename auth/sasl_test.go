@@ -100,7 +100,7 @@ func FuzzServers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		for _, mech := range Mechanisms() {
 			s, err := NewServer(mech, func(user, password string) error {
-				if len(user) > maxName || len(password) > maxPassword || strings.Contains(user+password, "\x00") {
+				if len(user) > MaxName || len(password) > maxPassword || strings.Contains(user+password, "\x00") {
 					t.Errorf("verify gets %q, %q", user, password)
 				}
 				return nil

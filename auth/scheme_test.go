@@ -177,6 +177,7 @@ func TestHashRefuses(t *testing.T) {
 		{"ROT13", "secret", "choose one of ARGON2ID, BLF-CRYPT"},
 		{"PLAIN", "", "empty"},
 		{"PLAIN", "a\nb", "control"},
+		{"SSHA", "p\xe4ssword", "UTF-8"},
 		{"PLAIN", strings.Repeat("a", 1025), "1024"},
 		{"BLF-CRYPT", strings.Repeat("a", 73), "72 bytes"},
 	} {

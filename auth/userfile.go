@@ -112,8 +112,8 @@ func parseUserLine(line string) (e *entry, cost string, err error) {
 	var f [8]string
 	copy(f[:], strings.SplitN(line, ":", len(f)))
 	name := Normalize(f[0])
-	if name == "" || len(name) > maxName || strings.ContainsAny(name, " \t") {
-		return nil, "", fmt.Errorf("expected a user's name of up to %d bytes without spaces, then ':'", maxName)
+	if name == "" || len(name) > MaxName || strings.ContainsAny(name, " \t") {
+		return nil, "", fmt.Errorf("expected a user's name of up to %d bytes without spaces, then ':'", MaxName)
 	}
 	e = &entry{user: User{Name: name, Home: f[5]}, password: f[1]}
 	if e.user.UID, err = id(f[2], userID); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -44,8 +45,8 @@ Where standard input is no terminal, its first line is the password.`,
 
 // checkUserName refuses what would make another line of the user file than is meant.
 func checkUserName(name string) error {
-	if name == "" || strings.HasPrefix(name, "#") || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == ':' || r == 0x7f }) {
-		return fmt.Errorf("%q can't be a user's name in the user file: expected no space, ':' or control character in it, and no '#' before it", name)
+	if name == "" || len(name) > auth.MaxName || !utf8.ValidString(name) || strings.HasPrefix(name, "#") || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == ':' || r == 0x7f }) {
+		return fmt.Errorf("%q can't be a user's name in the user file: expected up to %d bytes of UTF-8, no space, ':' or control character in it, and no '#' before it", name, auth.MaxName)
 	}
 	return nil
 }
