@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -81,6 +82,11 @@ var capabilities = append([]capability{
 	{name: "STARTTLS", states: stateNotAuth, on: (*conn).canStartTLS},
 	{name: "LOGINDISABLED", states: stateNotAuth, on: func(c *conn) bool { return !c.passwordAllowed() }},
 }, mechanisms()...)
+
+// KnowsCapability reports whether there is a capability of this name, in any case, to switch off.
+func KnowsCapability(name string) bool {
+	return slices.ContainsFunc(capabilities, func(e capability) bool { return strings.EqualFold(e.name, name) })
+}
 
 // mechanisms are the capabilities that announce the ways to AUTHENTICATE.
 func mechanisms() (rows []capability) {

@@ -13,7 +13,23 @@ import (
 	"maildir-imapd/auth"
 	"maildir-imapd/backend"
 	"maildir-imapd/config"
+	"maildir-imapd/imapd"
 )
+
+// loadConfig reads the configuration at path. Beside what config.Load warns of are capabilities that can't be
+// switched off, since there are none of these names.
+func loadConfig(path string) (*config.Config, error) {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range cfg.DisabledCapabilities {
+		if !imapd.KnowsCapability(name) {
+			cfg.Warnings = append(cfg.Warnings, cfg.Problem(fmt.Sprintf("disabled_capabilities[%d]", i), name+" is no capability of this server"))
+		}
+	}
+	return cfg, nil
+}
 
 // openUsers reads the user file. Its error names the setting, and where that stands.
 func openUsers(cfg *config.Config, log *slog.Logger) (*auth.PasswdFile, error) {

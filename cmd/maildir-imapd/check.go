@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"maildir-imapd/config"
 )
 
 func checkCommand() *cobra.Command {
@@ -30,7 +28,7 @@ func checkCommand() *cobra.Command {
 
 // check loads a configuration as serve does, and changes nothing.
 func check(path string, stdout, stderr io.Writer) error {
-	cfg, err := config.Load(path)
+	cfg, err := loadConfig(path)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return errTold

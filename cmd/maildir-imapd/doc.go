@@ -11,7 +11,7 @@
 //	local.go      the local mode: whose Maildir, password, hints
 //	selfsigned.go a certificate for the local mode
 //	certificate.go a certificate that can be replaced
-//	accounts.go   who somebody is, and where that person's mail lies
+//	accounts.go   the configuration; who somebody is, and where that person's mail lies
 //	privileges.go run_as
 //	log.go        the log
 package main

@@ -10,7 +10,7 @@ import (
 // reload reads the configuration again. What is wrong is logged, and then the old one stays,
 // as a whole.
 func (d *daemon) reload() {
-	cfg, err := config.Load(d.path)
+	cfg, err := loadConfig(d.path)
 	if err == nil {
 		err = d.apply(cfg)
 	}

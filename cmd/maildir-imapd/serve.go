@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"maildir-imapd/auth"
-	"maildir-imapd/config"
 )
 
 func serveCommand() *cobra.Command {
@@ -49,7 +48,7 @@ SIGTERM and SIGINT end it; clients are told. SIGHUP reads the configuration agai
 
 // serveConfig serves the users of a configuration.
 func serveConfig(ctx context.Context, path string, stderr io.Writer) error {
-	cfg, err := config.Load(path)
+	cfg, err := loadConfig(path)
 	if err != nil {
 		return err
 	}
