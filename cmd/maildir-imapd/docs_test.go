@@ -19,6 +19,26 @@ func TestDocumentsNameFiles(t *testing.T) {
 			}
 		}
 	}
+	// So does the README name the files that are written into Maildirs.
+	readme := readDoc(t, "README.md")
+	named := 0
+	for _, pattern := range []string{"/backend/*.go", "/uidmap/*.go"} {
+		sources, err := filepath.Glob(root + pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, source := range sources {
+			for _, m := range regexp.MustCompile(`"(maildir-imapd-[a-z-]+)"`).FindAllStringSubmatch(readDoc(t, strings.TrimPrefix(source, root+"/")), -1) {
+				named++
+				if !strings.Contains(readme, "`"+m[1]+"`") {
+					t.Errorf("README.md does not have the file %s of %s", m[1], source)
+				}
+			}
+		}
+	}
+	if named == 0 {
+		t.Error("no files are found in the source")
+	}
 	// Each package has its row in the table of folders.
 	architecture := readDoc(t, "ARCHITECTURE.md")
 	packages, err := filepath.Glob(root + "/*/doc.go")
