@@ -2,8 +2,8 @@
 // SASL mechanisms that carry a password.
 //
 // A Database is safe for concurrent use. A failed log-in costs the same time
-// whether the user is unknown or the password wrong; waiting longer after a failure
-// is the caller's business. Passwords are compared in constant time and are never
+// whether the user is unknown or the password wrong, where all passwords are stored alike;
+// the caller, who waits after a failure, hides what else there is to see. Passwords are compared in constant time and are never
 // logged. The package knows no IMAP and no Maildir; it imports no other package of
 // this module.
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"time"
 
 	"maildir-imapd/auth"
 	"maildir-imapd/imapd/wire"
@@ -48,7 +49,7 @@ func (c *conn) authenticate(ctx context.Context, mechanism string, response []by
 		case errors.Is(err, auth.ErrMalformed):
 			return bad("Malformed SASL response")
 		case err != nil: // refused before a password was looked at
-			return c.loginFailed(mechanism, "", err, errWrongPassword)
+			return c.loginFailed(time.Now(), mechanism, "", err, errWrongPassword)
 		case done:
 			return nil
 		}

@@ -34,6 +34,7 @@ func (c *conn) wantPrivacy(d *wire.Decoder) {
 // logIn verifies a password, opens the user's mail and changes the state. Each attempt is one
 // line in the log: "login" or "login failed", with the user as given, the address and the reason.
 func (c *conn) logIn(ctx context.Context, mechanism, name, password string) error {
+	begin := time.Now()
 	from := ctx
 	if addr, err := netip.ParseAddr(c.ip); err == nil {
 		from = auth.WithRemote(ctx, addr)
@@ -41,22 +42,22 @@ func (c *conn) logIn(ctx context.Context, mechanism, name, password string) erro
 	u, err := c.cfg.Authenticate(from, name, password)
 	switch {
 	case errors.Is(err, auth.ErrInvalid):
-		return c.loginFailed(mechanism, name, err, errWrongPassword)
+		return c.loginFailed(begin, mechanism, name, err, errWrongPassword)
 	case err != nil:
-		return c.loginFailed(mechanism, name, err,
+		return c.loginFailed(begin, mechanism, name, err,
 			no(imap.ResponseCodeUnavailable, "Authentication is not possible now, try again later"))
 	}
 	if u.Referral != nil && u.Referral.Only {
 		return c.referAway(mechanism, u)
 	}
 	if !c.srv.addUser(u.Name, c.cfg.Limits.ConnsPerUser) {
-		return c.loginFailed(mechanism, name, errors.New("too many connections of this user"),
+		return c.loginFailed(begin, mechanism, name, errors.New("too many connections of this user"),
 			no(imap.ResponseCodeLimit, "Too many connections"))
 	}
 	account, err := c.cfg.Open(ctx, u)
 	if err != nil {
 		c.srv.removeUser(u.Name)
-		return c.loginFailed(mechanism, name, err, no(imap.ResponseCodeUnavailable, "Mail is not available"))
+		return c.loginFailed(begin, mechanism, name, err, no(imap.ResponseCodeUnavailable, "Mail is not available"))
 	}
 	c.user, c.account, c.state, c.badCount = u, account, stateAuth, 0
 	c.dec.SetLimits(c.wireLimits())
@@ -72,11 +73,12 @@ func (c *conn) logIn(ctx context.Context, mechanism, name, password string) erro
 }
 
 // loginFailed logs a failed attempt, lets the client wait where it had a wrong password, and
-// ends the connection when there were too many. It returns answer.
-func (c *conn) loginFailed(mechanism, name string, reason error, answer *imap.Error) error {
+// ends the connection when there were too many. The wait counts from begin, when the password was
+// given, so that its end does not tell how long it was looked at. It returns answer.
+func (c *conn) loginFailed(begin time.Time, mechanism, name string, reason error, answer *imap.Error) error {
 	c.log.Warn("login failed", "user", name, "mechanism", mechanism, "tls", c.secure, "reason", reason)
 	if answer == errWrongPassword {
-		delay := time.NewTimer(c.cfg.AuthFailureDelay)
+		delay := time.NewTimer(time.Until(begin.Add(c.cfg.AuthFailureDelay)))
 		defer delay.Stop()
 		select {
 		case <-delay.C:

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"maildir-imapd/auth"
@@ -118,6 +120,36 @@ func TestFailureDelay(t *testing.T) {
 		t.Fatal(err)
 	}
 	slow.want("a NO [AUTHENTICATIONFAILED] ", "* BYE ")
+}
+
+// How long the password was looked at shows in no answer: with hashes of several kinds in a user
+// file, it would tell names that exist.
+func TestFailureDelayHidesHash(t *testing.T) {
+	for _, hashing := range []time.Duration{0, 300 * time.Millisecond, 5 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			const delay = 2 * time.Second
+			srv := New(Config{
+				Log: slog.New(slog.DiscardHandler),
+				Authenticate: func(context.Context, string, string) (*auth.User, error) {
+					time.Sleep(hashing) // of synctest's clock
+					return nil, auth.ErrInvalid
+				},
+				AuthFailureDelay: delay,
+			})
+			nc, other := net.Pipe()
+			defer other.Close()
+			defer nc.Close()
+			c := newConn(srv, nc)
+			c.log = srv.settings.Load().Log
+			begin := time.Now()
+			if err := c.logIn(t.Context(), "PLAIN", "bob", "x"); err != errWrongPassword {
+				t.Error(err)
+			}
+			if got, want := time.Since(begin), max(delay, hashing); got != want {
+				t.Errorf("hashing for %s: answered after %s, want %s", hashing, got, want)
+			}
+		})
+	}
 }
 
 func TestDatabaseDown(t *testing.T) {

@@ -46,7 +46,7 @@ type Config struct {
 	// firewalls on the way keep the connection; 0: 2 minutes, negative: never.
 	IdleInterval time.Duration
 
-	// AuthFailureDelay is how long a wrong password waits for its answer.
+	// AuthFailureDelay is how long a wrong password waits for its answer at least.
 	AuthFailureDelay time.Duration
 }
 
