@@ -43,6 +43,7 @@ const deadline = 30 * time.Second
 //	owner USER             fails unless all threads of the server belong to this user
 //	start ARGS             runs maildir-imapd ARGS and waits until it serves; $STARTTLS and $TLS
 //	                       are then the addresses it logged, and the file hint is what it printed
+//	start nohup ARGS       the same as nohup does it
 //	log REGEXP             waits until a line of its log matches
 //	signal NAME            sends HUP, INT or TERM
 //	[!] stopped            waits for its end, with exit status 0
@@ -250,7 +251,11 @@ func cmdStart(ts *testscript.TestScript, _ bool, args []string) {
 	bin, _, _ := strings.Cut(ts.Getenv("PATH"), string(filepath.ListSeparator))
 	s := ts.Value(serverKey{}).(*server)
 	*s = server{ended: make(chan struct{}), change: make(chan struct{})}
-	s.cmd = exec.Command(filepath.Join(bin, "maildir-imapd"), args...)
+	if bin = filepath.Join(bin, "maildir-imapd"); args[0] == "nohup" {
+		s.cmd = exec.Command("nohup", append([]string{bin}, args[1:]...)...)
+	} else {
+		s.cmd = exec.Command(bin, args...)
+	}
 	s.cmd.Dir = ts.MkAbs(".")
 	s.cmd.Env = []string{"HOME=" + ts.Getenv("HOME"), "MAILDIR=" + ts.Getenv("MAILDIR"), "PATH=" + ts.Getenv("PATH"), "NOTIFY_SOCKET=" + ts.Getenv("NOTIFY_SOCKET")}
 	stdout, err := os.Create(ts.MkAbs("hint"))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -98,8 +99,9 @@ func serveLocal(ctx context.Context, o localOptions, stdout, stderr io.Writer) e
 		return fmt.Errorf("%w (other addresses: --listen and --tls-listen)", err)
 	}
 	l.hint(stdout, fingerprint(d.certificate.pair.Load().Certificate[0]), d.listeners[0].Addr().String(), d.listeners[1].Addr().String())
-	// Here SIGHUP says that the terminal is gone.
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	// Here SIGHUP says that the terminal is gone, which is nothing to one that was started by nohup.
+	ends := slices.DeleteFunc([]os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP}, signal.Ignored)
+	ctx, stop := signal.NotifyContext(ctx, ends...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	err = d.run(ctx, nil)
