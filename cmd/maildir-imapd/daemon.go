@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net"
@@ -62,11 +63,18 @@ func newDaemon(cfg *config.Config, stderr io.Writer) (*daemon, error) {
 
 // listen binds all addresses, which may need root, and logs what they are.
 func (d *daemon) listen() error {
-	for _, l := range d.cfg.Load().Listen {
+	cfg := d.cfg.Load()
+	for i, l := range cfg.Listen {
 		ln, err := net.Listen(network(l.Address), l.Address)
 		if err != nil {
 			d.closeListeners()
-			return err
+			if errors.Is(err, fs.ErrPermission) {
+				err = fmt.Errorf("%w (ports below 1024 are for root, with run_as, and for the systemd unit in contrib)", err)
+			}
+			if d.path == "" {
+				return err
+			}
+			return cfg.Problem(fmt.Sprintf("listen[%d]", i), err.Error())
 		}
 		d.log.Info("listening", "address", ln.Addr().String(), "tls", l.TLS)
 		switch l.TLS {
