@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"maildir-imapd/auth"
@@ -150,6 +152,14 @@ func ensurePassword(path string) (string, error) {
 		return "", fmt.Errorf("%s is empty: delete it to get a new password", path)
 	}
 	return password, nil
+}
+
+// reachable is the address of l to connect to from this machine, by a name that the certificate has.
+func reachable(l net.Listener) string {
+	if a, ok := l.Addr().(*net.TCPAddr); ok && a.IP.IsUnspecified() {
+		return net.JoinHostPort("localhost", strconv.Itoa(a.Port))
+	}
+	return l.Addr().String()
 }
 
 // hint says how to connect. starttls and tls are the addresses as they are now.

@@ -98,7 +98,7 @@ func serveLocal(ctx context.Context, o localOptions, stdout, stderr io.Writer) e
 	if err := d.listen(); err != nil {
 		return fmt.Errorf("%w (other addresses: --listen and --tls-listen)", err)
 	}
-	l.hint(stdout, fingerprint(d.certificate.pair.Load().Certificate[0]), d.listeners[0].Addr().String(), d.listeners[1].Addr().String())
+	l.hint(stdout, fingerprint(d.certificate.pair.Load().Certificate[0]), reachable(d.listeners[0]), reachable(d.listeners[1]))
 	// Here SIGHUP says that the terminal is gone, which is nothing to one that was started by nohup.
 	ends := slices.DeleteFunc([]os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP}, signal.Ignored)
 	ctx, stop := signal.NotifyContext(ctx, ends...)
