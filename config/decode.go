@@ -20,7 +20,8 @@ import (
 const maxFile = 64 << 10
 
 // Load reads the file at path over the defaults and checks it, and that what it
-// names exists. The error is of type Problems.
+// names exists. The error is of type Problems; beside it the Config is what could be read, good for
+// finding out what else is wrong, or nil.
 func Load(path string) (*Config, error) {
 	data, err := readFile(path)
 	if err != nil {
@@ -35,7 +36,7 @@ func Load(path string) (*Config, error) {
 	slices.SortStableFunc(problems, byLine)
 	slices.SortStableFunc(c.Warnings, byLine)
 	if len(problems) > 0 {
-		return nil, problems
+		return c, problems
 	}
 	return c, nil
 }

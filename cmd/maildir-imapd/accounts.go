@@ -21,7 +21,7 @@ import (
 func loadConfig(path string) (*config.Config, error) {
 	cfg, err := config.Load(path)
 	if err != nil {
-		return nil, err
+		return cfg, err
 	}
 	for i, name := range cfg.DisabledCapabilities {
 		if !imapd.KnowsCapability(name) {

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"maildir-imapd/auth"
+	"maildir-imapd/config"
 )
 
 func checkCommand() *cobra.Command {
@@ -31,28 +33,27 @@ func check(path string, stdout, stderr io.Writer) error {
 	cfg, err := loadConfig(path)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
+	}
+	if cfg == nil {
 		return errTold
 	}
 	for _, w := range cfg.Warnings {
 		fmt.Fprintln(stderr, "warning: "+w.Error())
 	}
-	users, err := openUsers(cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
+	users, usersErr := openUsers(cfg, slog.New(slog.DiscardHandler))
+	switch {
+	case usersErr != nil && err != nil: // which says so as well
+		return errTold
+	case usersErr != nil:
+		return usersErr
 	}
-	problems := slices.Clone(users.Problems())
-	for line, u := range users.All() {
-		if _, err := locate(cfg.Mail, u); err != nil {
-			problems = append(problems, fmt.Errorf("%s:%d: user %s: %w", cfg.Auth.PasswdFile, line, u.Name, err))
-		}
-		if _, err := quota(cfg.Mail.Quota, u); err != nil {
-			fmt.Fprintf(stderr, "warning: %s:%d: user %s: %v\n", cfg.Auth.PasswdFile, line, u.Name, err)
-		}
-	}
-	for _, p := range problems {
+	ok := err == nil
+	for _, p := range users.Problems() {
 		fmt.Fprintln(stderr, p)
+		ok = false
 	}
-	if len(problems) > 0 {
+	// A location of the configuration that is wrong is wrong for all.
+	if err == nil && !checkMail(cfg, users, stderr) || !ok {
 		return errTold
 	}
 	fmt.Fprintf(stdout, "%s is well-formed\n", path)
@@ -67,6 +68,22 @@ func check(path string, stdout, stderr io.Writer) error {
 	fmt.Fprintf(stdout, "  users        %s, %d users\n", cfg.Auth.PasswdFile, users.Len())
 	fmt.Fprintf(stdout, "  mail         %s\n", cfg.Mail.Location)
 	return nil
+}
+
+// checkMail tells whose mail could not be found, if anybody's, and warns of quota rules that are not obeyed.
+func checkMail(cfg *config.Config, users *auth.PasswdFile, stderr io.Writer) (ok bool) {
+	ok = true
+	for line, u := range users.All() {
+		where := fmt.Sprintf("%s:%d: user %s", cfg.Auth.PasswdFile, line, u.Name)
+		if _, err := locate(cfg.Mail, u); err != nil {
+			fmt.Fprintf(stderr, "%s: %v\n", where, err)
+			ok = false
+		}
+		if _, err := quota(cfg.Mail.Quota, u); err != nil {
+			fmt.Fprintf(stderr, "warning: %s: %v\n", where, err)
+		}
+	}
+	return ok
 }
 
 // names are the hosts that a certificate is for.
