@@ -104,12 +104,13 @@ func (f *fieldSet) add(line []byte, bol bool) {
 // can be in the middle of a line only, becomes a space.
 func (f *fieldSet) value(v fieldValue) []byte {
 	b := bytes.Trim(f.buf[v.start:v.end], " \t\r")
-	for {
-		i := bytes.IndexByte(b, '\r')
+	for rest := b; ; {
+		i := bytes.IndexByte(rest, '\r')
 		if i < 0 {
 			return b
 		}
-		b[i] = ' '
+		rest[i] = ' '
+		rest = rest[i+1:]
 	}
 }
 

@@ -47,6 +47,7 @@ func TestHostile(t *testing.T) {
 		"base64 padding": "Content-Transfer-Encoding: base64\n\n" + strings.Repeat("=", 4*mb),
 		"needle":         "\n" + strings.Repeat("no such nothin", mb/2),
 		"half runes":     "\n" + strings.Repeat("\xf0\x9f\x98", mb),
+		"lone CRs":       multipart(strings.Repeat("--b\nContent-ID: x"+strings.Repeat("\r", mb-100)+"x\n\n", 8)),
 		"folded":         "Subject: " + strings.Repeat("\n ", mb) + "\n\n",
 		"utf-7":          "Content-Type: text/plain; charset=iso-2022-jp\n\n" + strings.Repeat("\x1b$", 2*mb),
 	} {
