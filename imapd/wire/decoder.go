@@ -95,12 +95,10 @@ func (d *Decoder) Next() error {
 }
 
 // Line reads one more line, which is no command: a SASL response or DONE. It is valid until
-// the next read. An error is fatal.
+// the next read. Where it is a command all the same, and announces a literal, Skip drops that. An error is fatal.
 func (d *Decoder) Line() ([]byte, error) {
 	err := d.Next()
-	line := d.line
-	d.line = nil
-	return line, err
+	return d.line, err
 }
 
 // Skip drops the rest of the command: the line, and where it announces a

@@ -211,6 +211,7 @@ func TestFatal(t *testing.T) {
 		{"line without end", strings.Repeat("x", 100*testLimits.Line), nil, ErrLineTooLong},
 		{"lines too long together", strings.Repeat("x {1+}\r\ny", testLimits.Line/8) + "\r\n", nil, ErrLineTooLong},
 		{"refused literal too big to skip", "x {501+}\r\n", nil, ErrSkipTooBig},
+		{"refused literal too big for a number", "x {99999999999999999999+}\r\n", nil, ErrSkipTooBig},
 		{"end in a line", "x", nil, io.ErrUnexpectedEOF},
 		{"end in a literal", "{5}\r\nx", func(d *Decoder) { d.AString() }, io.ErrUnexpectedEOF},
 		{"end before a literal", "{5}\r\n", func(d *Decoder) { d.AString() }, io.ErrUnexpectedEOF},
@@ -241,20 +242,21 @@ func TestFatal(t *testing.T) {
 	}
 }
 
+// TestRawLine has a command where a raw line should be: its literal is dropped.
 func TestRawLine(t *testing.T) {
-	d, asked := newTest(t, "a IDLE\r\nDONE {4+}\r\nnext\r\n")
+	d, asked := newTest(t, "a IDLE\r\nx APPEND {4+}\r\nBAD\n\r\nnext\r\n")
 	if err := d.Next(); err != nil {
 		t.Fatal(err)
 	}
 	line, err := d.Line()
-	if string(line) != "DONE {4+}" || err != nil {
+	if string(line) != "x APPEND {4+}" || err != nil {
 		t.Fatalf("Line: %q, %v", line, err)
 	}
 	if err := d.Next(); err != nil {
 		t.Fatal(err)
 	}
-	if got := d.Atom(); got != "next" || len(*asked) > 0 {
-		t.Errorf("a raw line announced a literal: next command %q", got)
+	if got := d.Atom(); got != "next" || len(*asked) != 1 {
+		t.Errorf("next command %q, literals %q", got, *asked)
 	}
 }
 

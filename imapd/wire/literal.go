@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"io"
+	"math"
 )
 
 // Literal is the announcement of a literal.
@@ -12,7 +13,8 @@ type Literal struct {
 	Binary bool  // literal8 (RFC 3516 §4.2): NUL is allowed
 }
 
-// announced returns the literal that a line announces by its last octets: {n}, {n+}.
+// announced returns the literal that a line announces by its last octets: {n}, {n+}. A number that is
+// too large for anything is the largest: what follows is no command either.
 func announced(line []byte) (n int64, sync, ok bool) {
 	if len(line) < 3 || line[len(line)-1] != '}' {
 		return 0, false, false
@@ -26,8 +28,13 @@ func announced(line []byte) (n int64, sync, ok bool) {
 	if len(digits) > 0 && digits[len(digits)-1] == '+' { // RFC 7888 §3
 		sync, digits = false, digits[:len(digits)-1]
 	}
-	n, ok = parseNumber(digits, 1<<63-1)
-	return n, sync, ok
+	if len(digits) == 0 || bytes.ContainsFunc(digits, func(r rune) bool { return r < '0' || r > '9' }) {
+		return 0, false, false
+	}
+	if n, ok = parseNumber(digits, math.MaxInt64); !ok {
+		n = math.MaxInt64
+	}
+	return n, sync, true
 }
 
 // Literal takes the announcement of a literal, literal8 included, and with it the
@@ -45,7 +52,7 @@ func (d *Decoder) Literal() (lit Literal) {
 		return
 	}
 	var ok bool
-	if lit.Size, lit.Sync, ok = announced(rest); !ok {
+	if lit.Size, lit.Sync, ok = announced(rest); !ok || lit.Size == math.MaxInt64 {
 		d.Fail("a literal's size in octets and }")
 	}
 	return lit
