@@ -5,10 +5,7 @@ import "strings"
 // FieldNames is a set of names of header fields. Immutable.
 type FieldNames map[string]struct{} // in lower case
 
-// maxFieldName is the length in octets of the longest name that a FieldNames may hold.
-const maxFieldName = 64
-
-// NewFieldNames returns the set of these names, in any case, each of 64 octets at most.
+// NewFieldNames returns the set of these names, in any case.
 func NewFieldNames(names ...string) FieldNames {
 	s := make(FieldNames, len(names))
 	for _, n := range names {
@@ -28,14 +25,12 @@ func (s FieldNames) Has(names ...string) bool {
 }
 
 func (s FieldNames) has(name []byte) bool {
-	var buf [maxFieldName]byte
-	if len(name) > len(buf) {
-		return false
+	var buf [64]byte // names are seldom longer
+	b := append(buf[:0], name...)
+	for i, c := range b {
+		b[i] = lower(c)
 	}
-	for i, c := range name {
-		buf[i] = lower(c)
-	}
-	_, ok := s[string(buf[:len(name)])]
+	_, ok := s[string(b)]
 	return ok
 }
 

@@ -7,10 +7,23 @@ import (
 
 // selector tells which header fields are wanted (HEADER.FIELDS, HEADER.FIELDS.NOT).
 type selector struct {
-	names []string // in any case
+	names []string   // in any case
+	set   FieldNames // the same, where they are many; else nil
 	not   bool
 
 	verbatim bool // the last line gets no line end where it has none
+}
+
+// manyNames is from how many names on they are looked up in a set: a client may ask for thousands, of a header of millions
+// of fields.
+const manyNames = 32
+
+func newSelector(names []string, not bool) selector {
+	sel := selector{names: names, not: not}
+	if len(names) >= manyNames {
+		sel.set = NewFieldNames(names...)
+	}
+	return sel
 }
 
 // wants reports whether the field that begins with this line is wanted. A line that is no
@@ -19,6 +32,9 @@ func (s selector) wants(line []byte) bool {
 	name, _, ok := cutField(line)
 	if !ok {
 		return s.not
+	}
+	if s.set != nil {
+		return s.set.has(name) != s.not
 	}
 	for _, n := range s.names {
 		if equalFold(name, n) {

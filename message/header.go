@@ -110,7 +110,7 @@ func (h *HeaderBlock) AppendEnvelope(dst []byte) []byte {
 // Fields returns BODY[HEADER.FIELDS (names)] or, with not set, BODY[HEADER.FIELDS.NOT
 // (names)].
 func (h *HeaderBlock) Fields(names []string, not bool) (Content, error) {
-	return h.content(selector{names: names, not: not})
+	return h.content(newSelector(names, not))
 }
 
 // All returns BODY[HEADER].

@@ -76,6 +76,31 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestManyNames asks for many fields of a header that has many.
+func TestManyNames(t *testing.T) {
+	const fields, names = 1 << 20 / 3 / slow, 30_000
+	src := strings.NewReader(strings.Repeat("x:\n", fields) + "Last: 1\n\n")
+	list := make([]string, names)
+	for i := range list {
+		list[i] = string(rune('a' + i%20))
+	}
+	list[names-1] = "LAST"
+	s, err := Scan(src, src.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	for spec, want := range map[Specifier]int64{HeaderFields: int64(len("Last: 1\r\n\r\n")), HeaderFieldsNot: 4*fields + 2} {
+		c, _, err := s.Lookup(src, Section{Specifier: spec, Fields: list})
+		if err != nil || c.Len() != want {
+			t.Errorf("%d octets, want %d; error %v", c.Len(), want, err)
+		}
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
 // TestLimits checks that what is beyond the limits belongs to the part around it.
 func TestLimits(t *testing.T) {
 	var b bytes.Buffer

@@ -50,7 +50,7 @@ func (s *Structure) Lookup(src io.ReaderAt, sec Section) (c Content, ok bool, er
 	case Header:
 		return s.content(src, p.Header), true, nil
 	case HeaderFields, HeaderFieldsNot:
-		sel := selector{names: sec.Fields, not: sec.Specifier == HeaderFieldsNot}
+		sel := newSelector(sec.Fields, sec.Specifier == HeaderFieldsNot)
 		c, err = fieldsOf(src, p.Header.Start, p.Header.End, sel)
 		return c, err == nil, err
 	case Text:
