@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"slices"
 
+	"maildir-imapd/uidmap"
+
 	"github.com/emersion/go-imap/v2"
 )
 
@@ -245,12 +247,23 @@ func (mb *Mailbox) addKeywords(ctx context.Context, names []string) (idx []int, 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, tx.Unlock()) }()
-	if idx, err = mb.keywords.Add(ctx, names...); err != nil {
+	switch idx, err = mb.keywords.Add(ctx, names...); {
+	case errors.Is(err, uidmap.ErrName):
+		return nil, errBadKeyword
+	case errors.Is(err, uidmap.ErrLimit):
+		return nil, errTooManyKeywords
+	case err != nil:
 		return nil, err
 	}
 	now := mb.snap.Load()
 	mb.publish(now.chunks, mb.namesNow(now), now.uidNext)
 	return idx, nil
 }
+
+// What a client asks for in vain is no failure of ours, to be logged with all that it sent.
+var (
+	errBadKeyword      = &imap.Error{Type: imap.StatusResponseTypeNo, Code: imap.ResponseCodeCannot, Text: "A keyword is too long"}
+	errTooManyKeywords = &imap.Error{Type: imap.StatusResponseTypeNo, Code: imap.ResponseCodeLimit, Text: "Too many keywords in the mailbox"}
+)
 
 var errReadOnly = &imap.Error{Type: imap.StatusResponseTypeNo, Code: imap.ResponseCodeNoPerm, Text: "Mailbox is read-only"}

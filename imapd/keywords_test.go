@@ -1,0 +1,33 @@
+package imapd
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestKeywordLimits asks for keywords that no folder can have: NO, and not a failure of the server.
+func TestKeywordLimits(t *testing.T) {
+	s := start(t, nil)
+	s.deliver(t, "1700000001.M1P1.host:2,", "Subject: one\n\nHello.\n")
+	var many strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&many, " k%d", i)
+	}
+	c := s.login(t)
+	c.send("s SELECT INBOX\r\n")
+	c.find("s OK")
+	for flags, want := range map[string]string{strings.Repeat("k", 60_000): "a NO [CANNOT] ", many.String()[1:]: "a NO [LIMIT] "} {
+		c.send("a STORE 1 +FLAGS (" + flags + ")\r\n")
+		if got := c.find("a "); !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		c.send("a APPEND INBOX (" + flags + ") {3+}\r\nabc\r\n")
+		if got := c.find("a "); !strings.HasPrefix(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if log := s.log.String(); strings.Contains(log, "command failed") {
+		t.Errorf("logged as our failure: %.200s", log)
+	}
+}
