@@ -45,6 +45,8 @@ func charsetNamed(name string) (encoding.Encoding, error) {
 		return e, nil
 	}
 	switch strings.ToLower(name) {
+	case "utf-7", "unicode-1-1-utf-7":
+		return utf7{}, nil
 	case "cp850":
 		return charmap.CodePage850, nil
 	case "cp437":
