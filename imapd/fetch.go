@@ -190,6 +190,9 @@ func (f *fetch) message(seq uint32, items []fetchItem) error {
 		}
 		next = append(append(next, items[i].name...), ' ')
 		next, err := items[i].write(f, next)
+		if gone := f.c.ctx.Err(); gone != nil { // one line can ask for thousands of pieces of a large message
+			return gone
+		}
 		switch {
 		case err == nil:
 			b, empty = next, false

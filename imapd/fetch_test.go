@@ -222,3 +222,18 @@ func FuzzFetchAtts(f *testing.F) {
 		}
 	})
 }
+
+// TestFetchEnds ends the connection while one message is answered: no further item is looked at.
+func TestFetchEnds(t *testing.T) {
+	s := newSession(t, numbered(1, func(int) string { return "" }))
+	f := &fetch{c: s.conn}
+	written := 0
+	item := fetchItem{"X", func(_ *fetch, b []byte) ([]byte, error) {
+		written++
+		s.cancel()
+		return append(b, "NIL"...), nil
+	}}
+	if err := f.message(1, []fetchItem{item, item, item}); err == nil || written != 1 {
+		t.Errorf("%d items written, error %v", written, err)
+	}
+}
