@@ -243,6 +243,9 @@ func (c *conn) talk() (reason string) {
 		c.command()
 	}
 	c.out.flush()
+	if c.state != stateLogout {
+		c.linger()
+	}
 	return c.bye
 }
 
@@ -295,8 +298,10 @@ func (c *conn) ended(err error) string {
 		c.sayBye("[UNAVAILABLE] Selected mailbox is gone")
 	case errors.Is(err, wire.ErrLineTooLong):
 		c.sayBye("[TOOBIG] Command line too long")
+		c.linger()
 	case errors.Is(err, wire.ErrSkipTooBig):
 		c.sayBye("[TOOBIG] Literal too big")
+		c.linger()
 	case c.out.err != nil:
 		if errors.Is(c.out.err, os.ErrDeadlineExceeded) {
 			return "client does not read"

@@ -132,6 +132,8 @@ func (c testConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
+func (c testConn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
+
 func (c testConn) RemoteAddr() net.Addr {
 	if c.s.remote != nil {
 		return c.s.remote()
