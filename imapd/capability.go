@@ -46,6 +46,7 @@ var capabilities = append([]capability{
 	{name: "I18NLEVEL=1", states: statesUser},
 	{name: "CONDSTORE", states: statesUser, enable: true},
 	{name: "QRESYNC", states: statesUser, enable: true, on: func(c *conn) bool { return !c.cfg.disabled["CONDSTORE"] }},
+	{name: "UIDONLY", states: statesUser, enable: true},
 	{name: "ESEARCH", states: statesUser},
 	{name: "ESORT", states: statesUser},
 	{name: "SEARCHRES", states: statesUser},

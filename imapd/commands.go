@@ -19,6 +19,8 @@ type command struct {
 	// Decoder keeps, its result is not used.
 	parse parseFunc
 
+	// numbers says that there are sequence numbers in its arguments or its answer.
+	numbers bool
 	// keepNumbers forbids EXPUNGE in its answer (RFC 9051 §7.5.1).
 	keepNumbers bool
 	// readsOn says that run takes the end of the command from the Decoder itself.
@@ -64,22 +66,22 @@ var commands = map[string]command{
 	"CLOSE":       {states: stateSelected, parse: noArguments((*conn).close)},
 	"UNSELECT":    {states: stateSelected, cap: "UNSELECT", parse: noArguments((*conn).unselect)},
 	"EXPUNGE":     {states: stateSelected, parse: noArguments((*conn).expunge)},
-	"REPLACE":     {states: stateSelected, cap: "REPLACE", parse: parseReplace(false), readsOn: true},
+	"REPLACE":     {states: stateSelected, cap: "REPLACE", numbers: true, parse: parseReplace(false), readsOn: true},
 	"UID REPLACE": {states: stateSelected, cap: "REPLACE", parse: parseReplace(true), readsOn: true},
 	"UID EXPUNGE": {states: stateSelected, cap: "UIDPLUS", parse: parseUIDExpunge},
-	"FETCH":       {states: stateSelected, parse: parseFetch(false), keepNumbers: true},
+	"FETCH":       {states: stateSelected, numbers: true, parse: parseFetch(false), keepNumbers: true},
 	"UID FETCH":   {states: stateSelected, parse: parseFetch(true)},
-	"SEARCH":      {states: stateSelected, parse: parseSearch(false), keepNumbers: true},
+	"SEARCH":      {states: stateSelected, numbers: true, parse: parseSearch(false), keepNumbers: true},
 	"UID SEARCH":  {states: stateSelected, parse: parseSearch(true)},
-	"SORT":        {states: stateSelected, cap: "SORT", parse: parseSort(false), keepNumbers: true},
+	"SORT":        {states: stateSelected, cap: "SORT", numbers: true, parse: parseSort(false), keepNumbers: true},
 	"UID SORT":    {states: stateSelected, cap: "SORT", parse: parseSort(true)},
-	"THREAD":      {states: stateSelected, parse: parseThread(false), keepNumbers: true},
+	"THREAD":      {states: stateSelected, numbers: true, parse: parseThread(false), keepNumbers: true},
 	"UID THREAD":  {states: stateSelected, parse: parseThread(true)},
-	"STORE":       {states: stateSelected, parse: parseStore(false), keepNumbers: true},
+	"STORE":       {states: stateSelected, numbers: true, parse: parseStore(false), keepNumbers: true},
 	"UID STORE":   {states: stateSelected, parse: parseStore(true)},
-	"COPY":        {states: stateSelected, parse: parseCopy(false)},
+	"COPY":        {states: stateSelected, numbers: true, parse: parseCopy(false)},
 	"UID COPY":    {states: stateSelected, parse: parseCopy(true)},
-	"MOVE":        {states: stateSelected, cap: "MOVE", parse: parseMove(false)},
+	"MOVE":        {states: stateSelected, cap: "MOVE", numbers: true, parse: parseMove(false)},
 	"UID MOVE":    {states: stateSelected, cap: "MOVE", parse: parseMove(true)},
 
 	"GETQUOTA":     {states: statesUser, cap: "QUOTA", parse: parseGetQuota},
@@ -163,6 +165,9 @@ func (c *conn) parseAndRun() error {
 	}
 	if cmd.states&c.state == 0 {
 		return bad(wrongState(cmd.states, c.state))
+	}
+	if cmd.numbers && c.uidOnly { // RFC 9586 §3.2, §3.8
+		return errUIDRequired
 	}
 	c.keepNumbers = cmd.keepNumbers
 	run := cmd.parse(c, d)

@@ -108,7 +108,7 @@ type qresync struct {
 }
 
 // parseQResync takes what follows QRESYNC.
-func parseQResync(d *wire.Decoder) *qresync {
+func parseQResync(c *conn, d *wire.Decoder) *qresync {
 	q := new(qresync)
 	d.SP()
 	d.Expect('(')
@@ -121,6 +121,9 @@ func parseQResync(d *wire.Decoder) *qresync {
 		more = d.Try(' ')
 	}
 	if more {
+		if c.uidOnly { // RFC 9586 §3.7
+			d.Refuse(errUIDRequired)
+		}
 		d.Expect('(')
 		q.known.Seqs = knownSet[imap.SeqSet](d, d.SeqSet)
 		d.SP()

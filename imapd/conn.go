@@ -74,6 +74,7 @@ type conn struct {
 
 	condstore bool   // FETCH responses have MODSEQ (RFC 7162 §3.1)
 	qresync   bool   // VANISHED instead of EXPUNGE (RFC 7162 §3.2.3)
+	uidOnly   bool   // there are no sequence numbers (RFC 9586)
 	behind    bool   // the client was told a HIGHESTMODSEQ that is less than the MODSEQs it has seen
 	untold    uint64 // HIGHESTMODSEQ before the first change of flags that NOTIFY kept from the client; 0: none
 

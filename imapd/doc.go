@@ -31,8 +31,8 @@
 //
 // One file per command, with two functions, and a row in the table of
 // commands.go that says in which states it is allowed, to which capability it belongs (which has a
-// row in capability.go) and whether its answer may hold EXPUNGE. UID commands are rows
-// of their own ("UID COPY").
+// row in capability.go), whether it has to do with sequence numbers, and whether its answer may hold EXPUNGE. UID commands
+// are rows of their own ("UID COPY").
 //
 //	func parseCopy(uid bool) parseFunc {
 //		return func(c *conn, d *wire.Decoder) runFunc {

@@ -43,5 +43,8 @@ func (c *conn) enable(names []string) error {
 	if c.enabled["CONDSTORE"] || c.qresync { // RFC 7162 §3.2.3: QRESYNC is both
 		c.beCondstore()
 	}
+	if c.enabled["UIDONLY"] {
+		c.beUIDOnly()
+	}
 	return nil
 }

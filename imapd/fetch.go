@@ -52,7 +52,7 @@ func parseFetch(uid bool) parseFunc {
 		f.set = d.NumSet(uid)
 		d.SP()
 		if uid { // RFC 9051 §6.4.9: in every answer, asked for or not
-			f.add("UID", fetchItem{"UID", (*fetch).uid})
+			f.addUID()
 		}
 		f.parseItems(d)
 		if d.Try(' ') { // fetch-modifiers of RFC 4466 §2.4
@@ -139,7 +139,7 @@ func (f *fetch) itemsWithFlags() []fetchItem {
 
 // unasked are UID and MODSEQ for a CONDSTORE-aware client, where it has not asked for them itself.
 func (f *fetch) unasked() (items []fetchItem) {
-	if f.c.condstore && !f.known["UID"] {
+	if f.c.condstore && !f.c.uidOnly && !f.known["UID"] {
 		items = append(items, fetchItem{"UID", (*fetch).uid})
 	}
 	if f.c.condstore && !f.known["MODSEQ"] && !f.known["FLAGS"] { // with FLAGS it comes anyway
@@ -181,7 +181,7 @@ func (f *fetch) message(seq uint32, items []fetchItem) error {
 	defer f.close()
 	out := &f.c.out
 	line := out.begin()
-	b := append(wire.AppendUint(append(line, "* "...), seq), " FETCH ("...)
+	b := f.c.appendFetch(line, seq, false)
 	empty := true
 	for i := range items {
 		next := b

@@ -80,7 +80,7 @@ func (s *search) parseStored(text string) (backend.Key, error) {
 	k := s.parseKeys(d)
 	d.End()
 	switch err := d.Err(); {
-	case errors.Is(err, errSearchLimit):
+	case errors.Is(err, errSearchLimit), errors.Is(err, errUIDRequired):
 		return k, err
 	case err != nil || d.Buffered() > 0 || src.Len() > 0:
 		return k, errBadFilter

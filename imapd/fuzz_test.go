@@ -30,6 +30,7 @@ var beginnings = []string{
 	"b LOGIN alice secret\r\nb SELECT INBOX\r\nb SEARCH RETURN (SAVE) ALL\r\n",
 	"b LOGIN alice secret\r\nb ENABLE IMAP4rev2 UTF8=ACCEPT\r\nb SELECT INBOX\r\n",
 	"b LOGIN alice secret\r\nb SELECT INBOX\r\nb NOTIFY SET STATUS (SELECTED (MessageNew (UID BODY[]) MessageExpunge FlagChange)) (PERSONAL (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange))\r\n",
+	"b LOGIN alice secret\r\nb ENABLE UIDONLY QRESYNC\r\nb SELECT INBOX\r\n",
 }
 
 // FuzzSession sends anything in any state. Nothing may panic, be an internal error, or

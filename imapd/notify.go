@@ -173,7 +173,7 @@ func (a *notifyArgs) parseEvents(c *conn, d *wire.Decoder, selected bool) (g eve
 // parseNewAtts takes a list of what is to be told of new messages. With the UID, as all that is told unasked (RFC 9051 §7.5.2).
 func (c *conn) parseNewAtts(d *wire.Decoder) *fetch {
 	f := &fetch{c: c, known: make(map[string]bool)}
-	f.add("UID", fetchItem{"UID", (*fetch).uid})
+	f.addUID()
 	f.parseItems(d)
 	return f
 }

@@ -98,7 +98,11 @@ func (s *search) parseKey(d *wire.Decoder) (k backend.Key) {
 		d.Expect(')')
 		return k
 	case c == '*', c == '$', '0' <= c && c <= '9':
-		return s.setKey(d.SeqSet())
+		set := d.SeqSet()
+		if s.c.uidOnly && !imap.IsSearchRes(set) && !s.checking { // RFC 9586 §3.5
+			d.Refuse(errUIDRequired)
+		}
+		return s.setKey(set)
 	}
 	switch name := d.Keyword("a search key"); name {
 	case "NOT":

@@ -32,7 +32,7 @@ func (p *selectParams) parse(c *conn, d *wire.Decoder) {
 		if !c.qresync { // RFC 7162 §3.2.5
 			d.Fail("ENABLE QRESYNC before QRESYNC")
 		}
-		p.qresync = parseQResync(d)
+		p.qresync = parseQResync(c, d)
 	default:
 		d.Fail("a known parameter of SELECT, once")
 	}
@@ -56,7 +56,7 @@ func (c *conn) selectMailbox(ctx context.Context, name string, readOnly bool, p 
 		}
 	} else {
 		c.count(v.NumRecent(), " RECENT")
-		if n := v.FirstUnseen(); n > 0 {
+		if n := v.FirstUnseen(); n > 0 && !c.uidOnly {
 			c.code("UNSEEN", uint64(n), "First unseen.")
 		}
 	}

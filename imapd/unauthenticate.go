@@ -21,7 +21,7 @@ func (c *conn) unauthenticate(context.Context) error {
 	c.log.Info("unauthenticated")
 	c.user, c.account, c.notify = nil, nil, nil
 	c.state, c.badCount, c.loginBy = stateNotAuth, 0, time.Now().Add(c.cfg.Limits.Login)
-	c.enabled, c.rev2, c.utf8, c.condstore, c.qresync = nil, false, false, false, false
+	c.enabled, c.rev2, c.utf8, c.condstore, c.qresync, c.uidOnly = nil, false, false, false, false, false
 	c.dec.SetUTF8(false)
 	c.dec.SetLimits(c.wireLimits())
 	c.log = c.cfg.Log.With("conn", c.id, "ip", c.ip)

@@ -64,7 +64,7 @@ func (c *conn) tell(u backend.Updates) {
 		c.flags()
 	}
 	c.tellExpunged(u.Expunged)
-	if c.qresync {
+	if c.vanishes() {
 		c.vanished("", expunged(u.Expunged))
 		u.Expunged = nil
 	}
@@ -99,12 +99,7 @@ func (c *conn) count(n uint32, what string) {
 // fetchFlags writes "* seq FETCH (FLAGS (...))", with the UID if uid is set, as in
 // answers to UID commands (RFC 9051 §6.4.9), and with UID and MODSEQ for CONDSTORE-aware clients (RFC 7162 §3.2.4).
 func (c *conn) fetchFlags(seq uint32, uid bool) {
-	b := wire.AppendUint(append(c.out.begin(), "* "...), seq)
-	b = append(b, " FETCH ("...)
-	if uid || c.condstore {
-		b = wire.AppendUint(append(b, "UID "...), c.view.UID(seq))
-		b = append(b, ' ')
-	}
+	b := c.appendFetch(c.out.begin(), seq, uid || c.condstore)
 	if c.condstore {
 		b = append(c.appendModSeq(append(b, "MODSEQ "...), seq), ' ')
 	}
@@ -114,9 +109,8 @@ func (c *conn) fetchFlags(seq uint32, uid bool) {
 
 // fetchModSeq is fetchFlags without the flags, for a client that knows them.
 func (c *conn) fetchModSeq(seq uint32) {
-	b := wire.AppendUint(append(c.out.begin(), "* "...), seq)
-	b = wire.AppendUint(append(b, " FETCH (UID "...), c.view.UID(seq))
-	b = c.appendModSeq(append(b, " MODSEQ "...), seq)
+	b := c.appendFetch(c.out.begin(), seq, true)
+	b = c.appendModSeq(append(b, "MODSEQ "...), seq)
 	c.out.endLine(append(b, ')'))
 }
 
