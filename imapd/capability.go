@@ -28,6 +28,8 @@ var capabilities = append([]capability{
 	{name: "SASL-IR", states: statesAny},
 	{name: "LOGIN-REFERRALS", states: statesAny},
 	{name: "ID", states: statesAny},
+	// Not without NAMESPACE: RFC 5255 §3.1.
+	{name: "LANGUAGE", states: statesAny, on: func(c *conn) bool { return !c.cfg.disabled["NAMESPACE"] }},
 	{name: "ENABLE", states: statesAny},
 	{name: "IDLE", states: statesAny},
 	{name: "SORT", states: statesUser},

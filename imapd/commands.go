@@ -39,6 +39,7 @@ var commands = map[string]command{
 	"NOOP":       {states: statesAny, parse: noArguments((*conn).noop)},
 	"LOGOUT":     {states: statesAny, parse: noArguments((*conn).logout)},
 	"ID":         {states: statesAny, cap: "ID", parse: parseID},
+	"LANGUAGE":   {states: statesAny, cap: "LANGUAGE", parse: parseLanguage},
 
 	"STARTTLS":     {states: stateNotAuth, cap: "STARTTLS", parse: noArguments((*conn).startTLS)},
 	"AUTHENTICATE": {states: stateNotAuth, parse: parseAuthenticate},
