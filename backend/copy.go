@@ -172,11 +172,13 @@ func (t *transfer) copy(ctx context.Context) (err error) {
 			t.dst.discard(t.to[:linked])
 		}
 	}()
+	t.v.progress.start(len(t.to))
 	for i := range t.to {
 		if err := t.toTmp(i); err != nil {
 			return err
 		}
 		linked++
+		t.v.progress.step(1)
 	}
 	t.uids, err = t.dst.arrive(ctx, t.to)
 	return err
@@ -232,7 +234,9 @@ func copyFile(from dir, name string, to dir, as string, perm fs.FileMode) (err e
 // sessions still see in the source keeps a link in its tmp/.
 func (t *transfer) move(ctx context.Context) (err error) {
 	across := false
+	t.v.progress.start(len(t.to))
 	for i := range t.to {
+		t.v.progress.step(1)
 		m := &t.from[i]
 		t.to[i].from, t.to[i].name = t.src.d.of(m.inNew), m.name
 		if _, err = t.src.bury(m, t.v, dir.link); err != nil {

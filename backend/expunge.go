@@ -44,8 +44,14 @@ func (v *View) expunge(ctx context.Context, spans []span) (renamed bool, err err
 	var freed Usage
 	defer func() { mb.a.quota.changed(freed.negative()) }()
 	now := mb.snap.Load()
+	all := 0
+	for _, s := range spans {
+		all += int(s.end - s.start)
+	}
+	v.progress.start(all)
 	for _, s := range spans {
 		for seq := s.start; seq < s.end && err == nil; seq++ {
+			v.progress.step(1)
 			m, _ := now.find(v.told.at(seq).uid)
 			if m == nil || !m.flags.has(flagDeleted) {
 				continue

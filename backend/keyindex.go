@@ -79,6 +79,7 @@ const keyBlock = 512
 // inBlocks calls f for all of n things, block by block, from several goroutines. Each has a view of its own, with its own memory
 // for headers and for what the index knows.
 func (v *View) inBlocks(ctx context.Context, n int, f func(ctx context.Context, v *View, from, to int) error) error {
+	v.progress.start(n)
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	for range min(runtime.GOMAXPROCS(0), n/keyBlock+1, 8) {
@@ -91,9 +92,11 @@ func (v *View) inBlocks(ctx context.Context, n int, f func(ctx context.Context, 
 					if from >= n {
 						return nil
 					}
-					if err := f(ctx, own, from, min(from+keyBlock, n)); err != nil {
+					to := min(from+keyBlock, n)
+					if err := f(ctx, own, from, to); err != nil {
 						return err
 					}
+					v.progress.step(to - from)
 				}
 			})
 		})

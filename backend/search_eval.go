@@ -31,7 +31,8 @@ func (v *View) Search(ctx context.Context, key *Key) ([]uint32, error) {
 	}
 	blocks := make([][]uint32, (v.Len()+searchBlock-1)/searchBlock)
 	workers := 1
-	if p.cost >= costHeader {
+	if p.cost >= costHeader { // else it does not last
+		v.progress.start(int(v.Len()))
 		workers = min(runtime.GOMAXPROCS(0), len(blocks), 8)
 	}
 	var next atomic.Int64
@@ -53,6 +54,7 @@ func (v *View) Search(ctx context.Context, key *Key) ([]uint32, error) {
 					if blocks[i], err = s.block(ctx, p, uint32(i)*searchBlock+1); err != nil {
 						return err
 					}
+					v.progress.step(searchBlock)
 				}
 			})
 		})

@@ -94,7 +94,9 @@ func (v *View) unchangedSince(ctx context.Context, seqs []uint32, op imap.StoreF
 // storeAll renames the files of the messages; put has those that have changed. The turn is held.
 func (mb *Mailbox) storeAll(ctx context.Context, v *View, seqs []uint32, op imap.StoreFlagsOp, set flags) (put []msg, gone bool, err error) {
 	extra := make(map[string][]int)
+	v.progress.start(len(seqs))
 	for _, seq := range seqs {
+		v.progress.step(1)
 		uid := v.told.at(seq).uid
 		m, err := mb.storeOne(ctx, uid, op, set, &put)
 		switch {

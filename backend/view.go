@@ -36,6 +36,8 @@ type View struct {
 	ahead           bool   // told has changes of its own STORE that came later
 	last            lastFile
 	recalled        *recall // nil between commands
+
+	progress progress // of the operation that runs
 }
 
 // Select opens a view of a mailbox. readOnly is EXAMINE. A mailbox that can't be

@@ -6,7 +6,7 @@ import "context"
 // loses none.
 func (c *conn) close(ctx context.Context) error {
 	if !c.view.ReadOnly() {
-		if err := c.view.Expunge(ctx, nil); err != nil {
+		if err := c.expunge(ctx); err != nil {
 			return err
 		}
 	}

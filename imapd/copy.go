@@ -39,7 +39,11 @@ func (c *conn) copy(ctx context.Context, set imap.NumSet, dest string) error {
 		c.completed("", "No messages copied")
 		return nil
 	}
-	data, err := c.view.Copy(ctx, seqs, dest)
+	var data *imap.CopyData
+	err = c.besideMany(len(seqs), func() (err error) {
+		data, err = c.view.Copy(ctx, seqs, dest)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -64,7 +68,11 @@ func (c *conn) move(ctx context.Context, set imap.NumSet, dest string) error {
 		c.completed("", "No messages moved")
 		return nil
 	}
-	data, err := c.view.Move(ctx, seqs, dest)
+	var data *imap.CopyData
+	err = c.besideMany(len(seqs), func() (err error) {
+		data, err = c.view.Move(ctx, seqs, dest)
+		return err
+	})
 	if err != nil {
 		return err
 	}

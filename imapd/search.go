@@ -3,10 +3,6 @@ package imapd
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
-	"strings"
-	"time"
 
 	"maildir-imapd/backend"
 	"maildir-imapd/imapd/wire"
@@ -52,9 +48,6 @@ const (
 	maxSearchKeys  = 2000
 	maxSearchTexts = 100
 )
-
-// searchProgress is how often a client hears that its search is still running.
-const searchProgress = 10 * time.Second
 
 var errSearchLimit = no(imap.ResponseCodeLimit, "Too many search keys")
 
@@ -153,7 +146,7 @@ func (s *search) run(ctx context.Context, c *conn) error {
 
 // find runs the search.
 func (s *search) find(ctx context.Context) (seqs []uint32, err error) {
-	err = s.c.beside(func() error {
+	err = s.c.beside(s.c.view, func() error {
 		seqs, err = s.c.view.Search(ctx, &s.key)
 		if err == nil && s.order != nil {
 			seqs, err = s.c.view.Sort(ctx, seqs, s.order)
@@ -161,51 +154,6 @@ func (s *search) find(ctx context.Context) (seqs []uint32, err error) {
 		return err
 	})
 	return seqs, err
-}
-
-// beside runs what may take long beside this goroutine, which has to talk to the client meanwhile.
-func (c *conn) beside(run func() error) (err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer func() {
-			if p := recover(); p != nil {
-				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-			}
-		}()
-		err = run()
-	}()
-	c.await(done, searchProgress)
-	return err
-}
-
-// await waits for done to be closed and writes a line every so often: a client that waits then does not
-// give up, and one that is gone is noticed, because the write fails and ends the command's context.
-func (c *conn) await(done <-chan struct{}, every time.Duration) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-done:
-			return
-		case <-tick.C:
-			c.untagged("OK " + c.inProgress() + "Still working")
-			c.out.flush()
-		}
-	}
-}
-
-// inProgress is the response code INPROGRESS with the tag of the command that runs (RFC 9585), and a space. How much of it
-// is done, and how much there is to do, is NIL.
-func (c *conn) inProgress() string {
-	if !c.has("INPROGRESS") {
-		return ""
-	}
-	tag := `"` + c.tag + `"`
-	if strings.Contains(tag, "]") { // which may stand in a tag, and would end the code for many a client
-		tag = "NIL"
-	}
-	return "[INPROGRESS (" + tag + " NIL NIL)] "
 }
 
 // highestOf is the greatest mod-sequence of the messages that are told (RFC 7162 §3.1.6, RFC 4731 §3.2).

@@ -1,11 +1,9 @@
 package imapd
 
 import (
-	"net"
 	"reflect"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"maildir-imapd/backend"
@@ -179,26 +177,6 @@ func TestSearchSave(t *testing.T) {
 	if got := s.do("a SEARCH RETURN (SAVE) ALL\r\nb SELECT INBOX\r\nc FETCH $ UID\r\n"); !strings.HasSuffix(got, "\r\nc OK Fetch completed\r\n") || strings.Contains(got, "FETCH (") {
 		t.Errorf("after SELECT: %q", got)
 	}
-}
-
-// TestAwait: a client that waits long hears something, and one that is gone ends the command.
-func TestAwait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &session{}
-		c := &conn{cfg: &settings{}, tag: "a1", out: writer{nc: discardConn{s}, timeout: time.Minute}}
-		done := make(chan struct{})
-		time.AfterFunc(25*time.Second, func() { close(done) })
-		c.await(done, 10*time.Second)
-		if got, want := s.sent.String(), strings.Repeat("* OK [INPROGRESS (\"a1\" NIL NIL)] Still working\r\n", 2); got != want {
-			t.Errorf("got %q", got)
-		}
-
-		client, server := net.Pipe()
-		client.Close()
-		gone := make(chan struct{})
-		c = &conn{cfg: &settings{}, out: writer{nc: server, timeout: time.Minute, failed: func() { close(gone) }}}
-		c.await(gone, 10*time.Second)
-	})
 }
 
 // TestSearchSaveCompact: a result of many messages is few ranges.

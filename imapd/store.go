@@ -69,7 +69,11 @@ func (c *conn) store(ctx context.Context, a storeArgs) error {
 	if len(seqs) == 0 {
 		return nil
 	}
-	res, err := c.view.Store(ctx, seqs, a.req)
+	var res backend.StoreResult
+	err = c.besideMany(len(seqs), func() (err error) {
+		res, err = c.view.Store(ctx, seqs, a.req)
+		return err
+	})
 	gone := errors.Is(err, backend.ErrGone)
 	// New keywords are announced before a FETCH names them; seqs stay as they are.
 	c.update(false)
