@@ -79,6 +79,7 @@ type Limits struct {
 	Literal            Size          `yaml:"literal"`
 	LiteralBeforeLogin Size          `yaml:"literal_before_login"`
 	Message            Size          `yaml:"message"`
+	MessagesPerSave    int           `yaml:"messages_per_save"`
 	IdleTimeout        time.Duration `yaml:"idle_timeout"`
 	LoginTimeout       time.Duration `yaml:"login_timeout"`
 	BadCommands        int           `yaml:"bad_commands"`

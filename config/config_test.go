@@ -58,6 +58,7 @@ limits:
   message: 1GB
   idle_timeout: 1h
   login_timeout: 1m30s
+  messages_per_save: 5000
   bad_commands: 3
   connections: 4
   connections_per_ip: 5
@@ -99,7 +100,7 @@ func TestProblems(t *testing.T) {
 		{"tabs", "log:\n\tlevel: info\n", "f:2: not valid YAML: found character that cannot start any token (YAML is indented with spaces, not with tabs)"},
 		{"two documents", "run_as: a\n---\nrun_as: b\n", "f:2: expected one YAML document, found a second"},
 		{"a list at the top", "- a\n", "f:1: expected settings (listen, tls, allow_plaintext_auth, auth, mail, limits, push, disabled_capabilities, log, run_as, server_id), found a list"},
-		{"group that is a value", "limits: 3\n", `f:1: limits: expected settings (line, literal, literal_before_login, message, idle_timeout, login_timeout, bad_commands, connections, connections_per_ip, connections_per_user), found "3"`},
+		{"group that is a value", "limits: 3\n", `f:1: limits: expected settings (line, literal, literal_before_login, message, messages_per_save, idle_timeout, login_timeout, bad_commands, connections, connections_per_ip, connections_per_user), found "3"`},
 		{"value that is a list", "run_as: [a]\n", "f:1: run_as: expected a single value, found a list"},
 		{"value that is empty", "run_as:\n", "f:1: run_as: expected a single value, found nothing"},
 		{"list that is a value", "listen: \":143\"\n", `f:1: listen: expected a list ([] for none), found ":143"`},
@@ -123,6 +124,7 @@ func TestProblems(t *testing.T) {
 		{"negative size", "limits: {message: -1MiB}\n", `f:1: limits.message: expected a size such as 64KiB or 100MiB, found "-1MiB"`},
 		{"size too large", "limits: {message: 9223372036854775807KiB}\n", `f:1: limits.message: "9223372036854775807KiB" is too large for a size`},
 		{"size out of range", "limits:\n  line: 1KiB\n", "f:2: limits.line: expected a size from 8KiB to 16MiB, found 1KiB"},
+		{"few messages", "limits: {messages_per_save: 999}\n", "f:1: limits.messages_per_save: expected 0 or a number from 1000, found 999"},
 		{"no bad commands", "limits: {bad_commands: 0}\n", "f:1: limits.bad_commands: expected a number from 1, found 0"},
 		{"nowhere to listen", "listen: []\n", "f:1: listen: expected at least one address"},
 		{"address without port", "listen:\n  - address: localhost\n    tls: starttls\n",

@@ -176,6 +176,9 @@ func (v *validator) ranges() {
 	if l.BadCommands == 0 {
 		v.problem("limits.bad_commands", "expected a number from 1, found 0")
 	}
+	if n := l.MessagesPerSave; n > 0 && n < 1000 { // RFC 9738 §3
+		v.problem("limits.messages_per_save", "expected 0 or a number from 1000, found %d", n)
+	}
 	// RFC 9051 §5.4.
 	if l.IdleTimeout < 30*time.Minute {
 		v.warn("limits.idle_timeout", "clients expect to stay connected for 30m at least, found %s", l.IdleTimeout)

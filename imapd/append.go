@@ -69,13 +69,16 @@ func (c *conn) append(ctx context.Context, name string, m appendMessage) error {
 		return err
 	}
 	defer p.Abort()
-	d := c.dec
-	for {
+	d, limit := c.dec, c.saveLimit()
+	for n := 1; ; n++ {
 		if err := c.appendOne(ctx, p, m); err != nil {
 			return err
 		}
 		if !d.Try(' ') || !c.has("MULTIAPPEND") {
 			break
+		}
+		if n == limit { // which is 0 where there is none
+			return errSaveLimit(limit, 0)
 		}
 		if m = c.parseAppendMessage(d); d.Err() != nil {
 			break

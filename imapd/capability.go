@@ -76,6 +76,7 @@ var capabilities = append([]capability{
 	{name: "SPECIAL-USE", states: statesUser},
 	{name: "CREATE-SPECIAL-USE", states: statesUser},
 	{name: "APPENDLIMIT", states: statesUser},
+	{name: "SAVELIMIT", states: statesUser, on: func(c *conn) bool { return c.cfg.Limits.Save > 0 }},
 	{name: "QUOTA", states: statesUser},
 	{name: "QUOTA=RES-STORAGE", states: statesUser},
 	{name: "QUOTA=RES-MESSAGE", states: statesUser},
@@ -121,10 +122,13 @@ func (c *conn) appendCapabilities(b []byte) []byte {
 		}
 		b = append(b, ' ')
 		b = append(b, e.name...)
-		if e.name == "APPENDLIMIT" { // RFC 7889 §2
+		switch e.name {
+		case "APPENDLIMIT": // RFC 7889 §2
 			if n := c.account.AppendLimit(); n > 0 {
 				b = strconv.AppendInt(append(b, '='), n, 10)
 			}
+		case "SAVELIMIT":
+			b = strconv.AppendInt(append(b, '='), int64(c.cfg.Limits.Save), 10)
 		}
 	}
 	return b

@@ -39,6 +39,9 @@ func (c *conn) copy(ctx context.Context, set imap.NumSet, dest string) error {
 		c.completed("", "No messages copied")
 		return nil
 	}
+	if limit := c.saveLimit(); limit > 0 && len(seqs) > limit {
+		return errSaveLimit(limit, c.view.UID(seqs[len(seqs)-limit]))
+	}
 	var data *imap.CopyData
 	err = c.besideMany(len(seqs), func() (err error) {
 		data, err = c.view.Copy(ctx, seqs, dest)

@@ -13,6 +13,9 @@ type Limits struct {
 	// LiteralBeforeLogin is Literal for those who have not logged in; 0: 8 KiB.
 	LiteralBeforeLogin int64
 
+	// Save is how many messages one COPY or APPEND may save; 0: any number.
+	Save int
+
 	// Idle is how long a client that has logged in may send nothing; 0: 30 minutes, which
 	// is the least that RFC 9051 §5.4 allows.
 	Idle time.Duration

@@ -173,6 +173,7 @@ func (d *daemon) imapConfig(cfg *config.Config) imapd.Config {
 			Line:               int(cfg.Limits.Line),
 			Literal:            int64(cfg.Limits.Literal),
 			LiteralBeforeLogin: int64(cfg.Limits.LiteralBeforeLogin),
+			Save:               cfg.Limits.MessagesPerSave,
 			Idle:               cfg.Limits.IdleTimeout,
 			Login:              cfg.Limits.LoginTimeout,
 			BadCommands:        cfg.Limits.BadCommands,

@@ -30,7 +30,7 @@ func newOurs(t *testing.T, s *Script) Account {
 // startOurs starts a server for the user's Maildir root.
 func startOurs(t *testing.T, s *Script, root string) Account {
 	t.Helper()
-	checkOptions(t, s, "password", "passdb", "idle", "separator", "appendlimit", "quota", "line", "literal", "timeout")
+	checkOptions(t, s, "password", "passdb", "idle", "separator", "appendlimit", "savelimit", "quota", "line", "literal", "timeout")
 	a := Account{Server: "ours", User: s.Name, Password: "secret", Root: root}
 	log := slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	location := backend.Location{
@@ -56,6 +56,8 @@ func startOurs(t *testing.T, s *Script, root string) Account {
 			location.Separator = value[0]
 		case "appendlimit":
 			bo.AppendLimit, err = strconv.ParseInt(value, 10, 64)
+		case "savelimit":
+			sc.Limits.Save, err = strconv.Atoi(value)
 		case "quota":
 			location.Quota, err = backend.ParseQuotaRule(value, location.Quota)
 		case "line":

@@ -40,6 +40,7 @@ func TestMain(m *testing.M) {
 //	option separator /    of mailbox names
 //	option quota R        a quota rule, e.g. *:storage=10k:messages=3
 //	option appendlimit N  ours only: the greatest message in octets
+//	option savelimit N    ours only: the most messages of one COPY or APPEND
 //	option line N         ours only: the longest command line in octets
 //	option literal N      ours only: the greatest literal of a command
 //	option timeout 200ms  ours only: how long a client may be silent, in any state
