@@ -25,6 +25,9 @@
 // things that reach a connection from outside (beside shut-down). In IDLE, and with
 // NOTIFY between commands, waitFor waits for them and for input at once.
 //
+// What may take long, searches and changes of many messages, runs in a goroutine of its own, which has the view until it ends;
+// the connection waits for it and tells the client meanwhile how far it is (inprogress.go).
+//
 // No lock is held while a socket is read or written.
 //
 // # How a command is added

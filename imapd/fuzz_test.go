@@ -49,6 +49,7 @@ func FuzzSession(f *testing.F) {
 		"a SETMETADATA \"\" (/private/filters/values/f \"OR SEEN FILTER f\")\r\na SEARCH FILTER f\r\na GETMETADATA \"\" /private/filters/values/f\r\n",
 		"a NOTIFY SET (SUBTREE (Work \"a b\") (MailboxName)) (SELECTED-DELAYED (MessageNew (FLAGS) MessageExpunge))\r\na APPEND INBOX UTF8 (~{3+}\r\nx:y)\r\na CREATE \"Caf\u00e9\"\r\na RENAME Work inbox/x\r\na NOTIFY NONE\r\na EXPUNGE\r\n",
 		"a SEARCH RETURN (UPDATE (UID)) ALL\r\na COPY 1 INBOX\r\na NOOP\r\na CANCELUPDATE \"a\"\r\n",
+		"a LANGUAGE fr en-US\r\na ENABLE UIDONLY CONDSTORE\r\na UID FETCH 1:* (UID BODY[1])\r\na UID STORE 2 FLAGS.SILENT (\\Deleted)\r\na UID SEARCH $\r\na EXPUNGE\r\n",
 		"a UNAUTHENTICATE\r\na LOGIN alice secret\r\na SELECT INBOX\r\na FETCH $ FLAGS\r\na UID EXPUNGE $\r\na UID STORE $ FLAGS.SILENT ()\r\na LOGOUT\r\n",
 	} {
 		f.Add(uint8(i), []byte(s))
