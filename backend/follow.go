@@ -21,8 +21,8 @@ func (mb *Mailbox) freshen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	curMoved, newMoved := mb.curAt.moved(cur), mb.newAt.moved(new)
-	if (curMoved || newMoved) && mb.followed && watch.Flush() {
+	curMoved, newMoved := mb.curAt.moved(cur) || mb.unsettled, mb.newAt.moved(new)
+	if (curMoved || newMoved) && mb.followed && !mb.unsettled && watch.Flush() {
 		if err := mb.settlePending(ctx); err != nil {
 			return err
 		}
@@ -52,16 +52,34 @@ func (mb *Mailbox) settlePending(ctx context.Context) (err error) {
 	b := mb.pending
 	mb.pending = watcher.Batch{}
 	mb.mu.Unlock()
+	settled := false
+	defer func() { // after a panic, too
+		if !settled {
+			mb.leaveUnsettled()
+		}
+	}()
 	switch {
-	case b.Rescan:
+	case b.Rescan || mb.unsettled:
 		err = mb.scan(ctx)
 	case len(b.Changes) > 0:
 		err = mb.settleChanges(ctx, b.Changes)
 	}
-	if err != nil {
-		mb.followed = false
-	}
+	settled = err == nil
 	return err
+}
+
+// retryAfter is how long what could not be settled waits for the next attempt, if nobody looks at the folder before.
+const retryAfter = 10 * time.Second
+
+// leaveUnsettled notes that changes are known, and not in the snapshot: the disk is full, say, or who had us look has left. No
+// event comes for them again. The turn is held.
+func (mb *Mailbox) leaveUnsettled() {
+	mb.unsettled = true
+	if mb.retry == nil {
+		mb.retry = time.AfterFunc(retryAfter, func() { mb.onBatch(watcher.Batch{Rescan: true}) })
+	} else {
+		mb.retry.Reset(retryAfter)
+	}
 }
 
 // settleChanges looks at the names that the watcher saw. The turn is held.

@@ -35,12 +35,14 @@ type Mailbox struct {
 	loaded       bool
 	list         *uidmap.List
 	keywords     *uidmap.Keywords
-	curAt, newAt stamp  // all changes up to these are in snap
-	followed     bool   // watch has told of all changes after them, or is about to
-	lastTrouble  string // logged already
-	uidValidity  uint32 // written by load only, read by all after it
-	guid         string // likewise
-	reread       bool   // keywords beyond the letters may have changed
+	curAt, newAt stamp       // all changes up to these are in snap
+	followed     bool        // watch has told of all changes after them, or is about to
+	unsettled    bool        // or not: the next look is at the whole folder
+	retry        *time.Timer // for unsettled
+	lastTrouble  string      // logged already
+	uidValidity  uint32      // written by load only, read by all after it
+	guid         string      // likewise
+	reread       bool        // keywords beyond the letters may have changed
 	gen          uint64
 	modseqs      modseqs
 	history      history // of the last snapshot, or the next

@@ -59,7 +59,7 @@ func (mb *Mailbox) scan(ctx context.Context) error {
 			return err
 		}
 	}
-	mb.curAt, mb.newAt = curAt, newAt
+	mb.curAt, mb.newAt, mb.unsettled = curAt, newAt, false
 	return mb.settle(ctx, s, mb.scan)
 }
 

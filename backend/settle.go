@@ -44,6 +44,9 @@ func (mb *Mailbox) settle(ctx context.Context, s sighting, again func(context.Co
 		// Without the lock or a writable disk new mail can't be shown, for its UID
 		// would not last; what has a UID can.
 		mb.trouble("can't give UIDs to new mail", err)
+		if err != nil && !uidmap.IsReadOnly(err) {
+			mb.leaveUnsettled()
+		}
 	}
 
 	var put []msg

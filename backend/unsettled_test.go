@@ -1,0 +1,72 @@
+package backend
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"maildir-imapd/watcher"
+)
+
+// lockedOut has another server hold the lock while look runs, whose client leaves before it is free.
+func (w *world) lockedOut(mb *Mailbox, look func(context.Context) error) {
+	w.t.Helper()
+	lock := filepath.Join(w.root, "dovecot-uidlist.lock")
+	w.must(os.WriteFile(lock, []byte("1:elsewhere"), 0o600))
+	ctx, leave := context.WithCancel(w.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- look(ctx) }()
+	w.until("somebody looks at the folder", func() bool { return len(mb.turn) > 0 || len(done) > 0 })
+	leave()
+	<-done
+	w.must(os.Remove(lock))
+}
+
+// New mail that could be given no UID, since the client left that had us look, is there for the next who looks: by its event, or
+// without a watch by the directory's time of change.
+func TestUnsettledMail(t *testing.T) {
+	t.Run("followed", func(t *testing.T) {
+		w := newWorld(t)
+		a := w.startWatching(Location{Root: w.root, Separator: '.'}, watcher.Options{Window: time.Hour})
+		v := w.sel(a, "INBOX", false)
+		w.must(v.Poll(t.Context()))
+		w.deliver(".", "", "x\n")
+		w.lockedOut(v.mb, v.Poll)
+		w.must(v.Poll(t.Context()))
+		if v.Sync(true); v.Len() != 1 {
+			t.Errorf("%d messages", v.Len())
+		}
+	})
+	t.Run("not followed", func(t *testing.T) {
+		w := newWorld(t)
+		mb, err := w.start().mailbox(t.Context(), "INBOX")
+		w.must(err)
+		defer mb.release()
+		w.deliver(".", "cur/1.x:2,", "x\n")
+		past := time.Now().Add(-time.Minute)
+		w.must(os.Chtimes(filepath.Join(w.root, "cur"), past, past))
+		look := func(ctx context.Context) error {
+			w.must(mb.enter(t.Context()))
+			defer mb.leave()
+			return mb.freshen(ctx)
+		}
+		w.lockedOut(mb, look)
+		w.must(look(t.Context()))
+		if n := mb.snap.Load().n; n != 1 {
+			t.Errorf("%d messages", n)
+		}
+	})
+}
+
+// A client in IDLE asks nothing again: we do.
+func TestUnsettledMailOfIdlers(t *testing.T) {
+	w := newWorld(t)
+	a := w.start()
+	v := w.sel(a, "INBOX", false)
+	w.deliver(".", "", "x\n")
+	w.lockedOut(v.mb, v.Poll)
+	v.mb.retry.Reset(0)
+	w.until("the message is there", func() bool { return v.Sync(true).Exists })
+}
