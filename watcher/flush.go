@@ -31,6 +31,12 @@ func (h *Watch) Flush() bool {
 	if !r.arrived {
 		return false
 	}
+	// Errors come on a way of their own: one that came before the mark has been noted when this is taken.
+	select {
+	case <-w.errorsTaken:
+	case <-w.stop:
+		return false
+	}
 	f := flush{h.f, make(chan struct{})}
 	select {
 	case w.flushes <- f:
@@ -79,9 +85,28 @@ func (w *Watcher) markLocked() *round {
 
 func (w *Watcher) beginLocked(r *round) {
 	w.marks.underWay = r
-	if err := w.kernel.mark(); err != nil {
+	if w.kernel == nil || w.kernel.mark == nil { // since they came
+		w.markedLocked(false)
+	} else if err := w.kernel.mark.make(); err != nil {
 		w.log.Debug("can't make an event", "err", err)
 		w.markedLocked(false)
+	}
+}
+
+// newMarkLocked makes a mark, in the place of the one there is.
+func (w *Watcher) newMarkLocked() {
+	k := w.kernel
+	if k == nil || k.newMark == nil {
+		return
+	}
+	old := k.mark
+	var err error
+	if k.mark, err = k.newMark(); err != nil {
+		w.log.Debug("can't make a mark", "err", err) // Flush does without
+	}
+	if old != nil {
+		_ = k.remove(old.name)
+		_ = old.close()
 	}
 }
 
@@ -104,6 +129,7 @@ func (w *Watcher) markedLocked(arrived bool) {
 func (w *Watcher) batchOf(f *folder) (b Batch, to []*Watch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.makeGoodLocked()
 	for i, x := range w.dirty {
 		if x == f {
 			w.dirty = append(w.dirty[:i], w.dirty[i+1:]...)

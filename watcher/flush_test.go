@@ -84,7 +84,7 @@ func TestFlushPolled(t *testing.T) {
 		mark func(h *fakeHost)
 		want bool
 	}{
-		{name: "all is well", mark: func(h *fakeHost) { h.events <- fsnotify.Event{Name: "mark", Op: fsnotify.Write} }, want: true},
+		{name: "all is well", mark: func(h *fakeHost) { h.events <- fsnotify.Event{Name: "mark 1", Op: fsnotify.Chmod} }, want: true},
 		{name: "no room", host: func(h *fakeHost) { h.setRoom(1) }},
 		{name: "network", host: func(h *fakeHost) { h.remote = true }},
 		{name: "overflow", mark: func(h *fakeHost) { h.errors <- fsnotify.ErrEventOverflow }},

@@ -24,9 +24,15 @@ type kernel struct {
 	errors      <-chan error
 	add, remove func(path string) error
 	close       func() error
-	// mark makes an event whose name is markName, which comes after the events of all that has happened. nil: not to be had.
-	mark     func() error
-	markName string
+	newMark     func() (*mark, error) // nil: not to be had
+	mark        *mark                 // guarded by Watcher.mu; nil: there is none
+}
+
+// mark is what makes the events of Flush.
+type mark struct {
+	name  string       // of its events
+	make  func() error // makes one, which comes after the events of all that has happened
+	close func() error
 }
 
 // kernelState is the kernel's watches as this package knows them, guarded by
@@ -82,18 +88,29 @@ func (w *Watcher) openKernelLocked() {
 		return
 	}
 	w.kernel = k
-	w.running.Go(func() { w.pumpEvents(k) })
+	w.newMarkLocked()
+	w.running.Go(func() { w.pumpEvents(k.events) })
 	w.running.Go(func() { w.pumpErrors(k.errors) })
 }
 
-func (w *Watcher) pumpEvents(k *kernel) {
-	for ev := range k.events {
-		w.event(ev, k.markName)
+func (w *Watcher) pumpEvents(events <-chan fsnotify.Event) {
+	for ev := range events {
+		w.event(ev)
 	}
 }
 
 func (w *Watcher) pumpErrors(errs <-chan error) {
-	for err := range errs {
+	for {
+		var err error
+		select {
+		case w.errorsTaken <- struct{}{}:
+			continue
+		case e, ok := <-errs:
+			if !ok {
+				return
+			}
+			err = e
+		}
 		if !errors.Is(err, fsnotify.ErrEventOverflow) {
 			// The descriptor of a directory that went away while it was being
 			// removed; the event that says so comes too.
@@ -105,17 +122,22 @@ func (w *Watcher) pumpErrors(errs <-chan error) {
 	}
 }
 
-// overflowLocked makes good for events that the kernel had no room for.
-func (w *Watcher) overflowLocked() {
+// makeGoodLocked makes good for events that the kernel had no room for.
+func (w *Watcher) makeGoodLocked() {
+	if !w.overflowed.Swap(false) {
+		return
+	}
 	w.warnLocked(warnOverflow, "", nil)
 	for _, f := range w.folders {
 		w.rescanLocked(f)
 	}
-	w.markedLocked(false) // it may be among them
+	// The event of the mark may be among them, or come yet, when somebody waits for a later one: so that has another name.
+	w.newMarkLocked()
+	w.markedLocked(false)
 }
 
-// event files an event under the folders whose directory it happened in. mark is the name of Flush's events.
-func (w *Watcher) event(ev fsnotify.Event, mark string) {
+// event files an event under the folders whose directory it happened in.
+func (w *Watcher) event(ev fsnotify.Event) {
 	var op Op
 	switch {
 	case ev.Has(fsnotify.Create):
@@ -124,10 +146,12 @@ func (w *Watcher) event(ev fsnotify.Event, mark string) {
 		op = Removed
 	case ev.Has(fsnotify.Rename):
 		op = MovedAway
-	case mark != "" && ev.Name == mark:
+	case ev.Has(fsnotify.Chmod):
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.markedLocked(true)
+		if w.kernel != nil && w.kernel.mark != nil && ev.Name == w.kernel.mark.name {
+			w.markedLocked(true)
+		}
 		return
 	default:
 		return // writes and attributes: messages don't change

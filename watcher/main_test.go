@@ -140,7 +140,8 @@ func (b *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(
 type fakeHost struct {
 	events chan fsnotify.Event
 	errors chan error
-	mark   chan struct{} // where it is set: there are marks, and each is sent here
+	mark   chan struct{} // where it is set: there are marks, and each event that one should make is sent here
+	marks  int           // that were made; the first is "mark 1"
 
 	mu      sync.Mutex
 	dirs    map[string]dirState
@@ -168,7 +169,11 @@ func (h *fakeHost) system() system {
 			k := &kernel{events: h.events, errors: h.errors, add: h.add, remove: h.remove,
 				close: func() error { close(h.events); close(h.errors); return nil }}
 			if h.mark != nil {
-				k.markName, k.mark = "mark", func() error { h.mark <- struct{}{}; return nil }
+				k.newMark = func() (*mark, error) {
+					h.marks++
+					name := fmt.Sprint("mark ", h.marks)
+					return &mark{name, func() error { h.mark <- struct{}{}; return nil }, func() error { return nil }}, nil
+				}
 			}
 			return k, nil
 		},

@@ -19,31 +19,28 @@ func openFsnotify() (*kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &kernel{events: n.Events, errors: n.Errors, add: n.Add, remove: n.Remove, close: n.Close}
-	mark, name, err := watchMark(n)
-	if err != nil {
-		return k, nil // Flush does without
-	}
-	k.mark = func() error { return mark.Chmod(0o600) }
-	k.markName = name
-	k.close = func() error { return errors.Join(n.Close(), mark.Close()) }
-	return k, nil
+	return &kernel{events: n.Events, errors: n.Errors, add: n.Add, remove: n.Remove, close: n.Close,
+		newMark: func() (*mark, error) { return watchMark(n) }}, nil
 }
 
 // watchMark makes a file in memory and has n watch it: each chmod of it is an event of that name (a write is none since
-// Linux 6.14).
-func watchMark(n *fsnotify.Watcher) (mark *os.File, name string, err error) {
+// Linux 6.14). The names of two that are open at the same time differ.
+func watchMark(n *fsnotify.Watcher) (*mark, error) {
 	fd, err := unix.MemfdCreate("maildir-imapd-mark", unix.MFD_CLOEXEC)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	mark = os.NewFile(uintptr(fd), "mark")
-	name = fmt.Sprintf("/proc/self/fd/%d", fd)
-	if err := n.Add(name); err != nil {
-		mark.Close()
-		return nil, "", err
+	f := os.NewFile(uintptr(fd), "mark")
+	m := &mark{
+		name:  fmt.Sprintf("/proc/self/fd/%d", fd),
+		make:  func() error { return f.Chmod(0o600) },
+		close: f.Close,
 	}
-	return mark, name, nil
+	if err := n.Add(m.name); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return m, nil
 }
 
 // onNetwork reports whether path lies on a file system that others can change

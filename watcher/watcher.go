@@ -1,6 +1,7 @@
 package watcher
 
 import (
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -30,6 +31,7 @@ type Watcher struct {
 	wakeDeliver  chan struct{} // capacity 1: dirty was empty and is not any more, or overflowed
 	wakeLook     chan struct{} // capacity 1: soon got an earlier entry
 	flushes      chan flush    // to deliver
+	errorsTaken  chan struct{} // from pumpErrors: all that came is noted
 	running      sync.WaitGroup
 
 	overflowed atomic.Bool // the kernel lost events; deliver hasn't seen to it yet
@@ -87,6 +89,7 @@ func newWatcher(o Options, sys system) *Watcher {
 		wakeDeliver: make(chan struct{}, 1),
 		wakeLook:    make(chan struct{}, 1),
 		flushes:     make(chan flush),
+		errorsTaken: make(chan struct{}),
 		folders:     make(map[string]*folder),
 		soon:        make(map[*folder]time.Time),
 		kernelState: newKernelState(),
@@ -158,6 +161,9 @@ func (w *Watcher) Close() error {
 	var err error
 	if k != nil {
 		err = k.close() // ends the pumps, which may wait for mu
+		if k.mark != nil {
+			err = errors.Join(err, k.mark.close())
+		}
 	}
 	w.running.Wait()
 	return err
@@ -263,9 +269,7 @@ func (b Batch) handTo(to []*Watch) {
 func (w *Watcher) next() (b Batch, to []*Watch, wait time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.overflowed.Swap(false) {
-		w.overflowLocked()
-	}
+	w.makeGoodLocked()
 	for len(w.dirty) > 0 && !w.closed {
 		f := w.dirty[0]
 		if wait = time.Until(f.due); wait > 0 {
