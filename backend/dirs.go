@@ -160,6 +160,14 @@ func (d dir) stamp() (stamp, error) {
 	return stamp{time.Unix(st.Mtim.Unix()), read}, nil
 }
 
+// stamps are those of cur/ and new/.
+func (d *dirs) stamps() (cur, new stamp, err error) {
+	if cur, err = d.cur.stamp(); err == nil {
+		new, err = d.new.stamp()
+	}
+	return cur, new, err
+}
+
 // racy is how long after a directory's last change another change may have
 // left its time as it was: the coarsest clock of a file system, with a margin.
 const racy = 2 * time.Second

@@ -13,11 +13,7 @@ import (
 // they are read. The turn is held.
 func (mb *Mailbox) freshen(ctx context.Context) error {
 	watch := mb.watching() // before the directories are looked at
-	cur, err := mb.d.cur.stamp()
-	if err != nil {
-		return err
-	}
-	new, err := mb.d.new.stamp()
+	cur, new, err := mb.d.stamps()
 	if err != nil {
 		return err
 	}

@@ -1,19 +1,21 @@
 package uidmap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
 	"os"
+	"slices"
 )
 
 const listFile = "dovecot-uidlist"
 
 // List is the dovecot-uidlist of one folder, read into memory. Its methods
 // must not run at the same time as each other or those of its Tx, except that
-// any number of Lookup, All, Len and the header's values may.
+// any number of Lookup, All, Len, LenFrom and the header's values may.
 type List struct {
 	folder
 	locker locker
@@ -78,6 +80,17 @@ func (l *List) GUID() string { return l.content.guid }
 
 // Len is the number of records.
 func (l *List) Len() int { return len(l.recs) - l.dead }
+
+// LenFrom is the number of records whose UID is not less than uid.
+func (l *List) LenFrom(uid uint32) (n int) {
+	i, _ := slices.BinarySearchFunc(l.recs, uid, func(r rec, uid uint32) int { return cmp.Compare(r.uid, uid) })
+	for ; i < len(l.recs); i++ {
+		if !l.recs[i].dead {
+			n++
+		}
+	}
+	return n
+}
 
 // Lookup finds the record of a base name.
 func (l *List) Lookup(base string) (Record, bool) {
