@@ -148,7 +148,8 @@ func (d dir) names() ([]string, error) {
 	return slices.DeleteFunc(all, func(n string) bool { return n[0] == '.' }), nil
 }
 
-// stamp is a directory's time of last change, and the time at which it was read.
+// stamp is the time at which a directory changed last, and at which that was read. Of a Maildir it is the ctime: rsync -a
+// and tar set the mtime back after they have put something in.
 type stamp struct{ mtime, read time.Time }
 
 func (d dir) stamp() (stamp, error) {
@@ -157,7 +158,7 @@ func (d dir) stamp() (stamp, error) {
 	if err := unix.Fstat(d.fd(), &st); err != nil {
 		return stamp{}, d.fault("stat", ".", err)
 	}
-	return stamp{time.Unix(st.Mtim.Unix()), read}, nil
+	return stamp{time.Unix(st.Ctim.Unix()), read}, nil
 }
 
 // stamps are those of cur/ and new/.
