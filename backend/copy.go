@@ -233,6 +233,19 @@ func copyFile(from dir, name string, to dir, as string, perm fs.FileMode) (err e
 // move renames the messages out of the source into the destination. What other
 // sessions still see in the source keeps a link in its tmp/.
 func (t *transfer) move(ctx context.Context) (err error) {
+	if err := t.arrive(ctx); errors.Is(err, errAcross) {
+		return t.moveAcross(ctx)
+	} else if err != nil {
+		return err
+	}
+	return t.left(ctx)
+}
+
+// errAcross says that the messages can't be moved by renames.
+var errAcross = errors.New("on another file system, or on one without links")
+
+// arrive moves the messages to the destination. The source does not know yet.
+func (t *transfer) arrive(ctx context.Context) (err error) {
 	across := false
 	t.v.progress.start(len(t.to))
 	for i := range t.to {
@@ -250,12 +263,11 @@ func (t *transfer) move(ctx context.Context) (err error) {
 	}
 	if err != nil {
 		t.src.unbury(t.from)
-		if across {
-			return t.moveAcross(ctx)
-		}
-		return err
 	}
-	return t.left(ctx)
+	if across {
+		return errAcross
+	}
+	return err
 }
 
 // moveAcross moves to another file system, or on one without links: a copy, and

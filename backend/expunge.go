@@ -94,6 +94,7 @@ func (mb *Mailbox) forget(ctx context.Context, removed []uint32) error {
 		}
 	}
 	mb.history.add(mb.nextModSeq(), removed)
+	mb.seal(removed)
 	mb.publish(now.with(nil, removed), now.names, now.uidNext)
 	mb.meta.forget(removed)
 	mb.index.Forget(removed...)

@@ -70,7 +70,7 @@ type Mailbox struct {
 // grave is where an expunged message can still be read.
 type grave struct {
 	name string // in tmp/
-	gen  uint64 // of the snapshot without it
+	gen  uint64 // of the snapshot without it; the greatest number: not published yet
 }
 
 func newMailbox(a *Account, f folder) *Mailbox {
@@ -247,7 +247,7 @@ func (mb *Mailbox) bury(m *msg, self *View, by func(dir, string, dir, string) er
 		return false, err
 	}
 	mb.mu.Lock()
-	mb.graves[m.uid] = grave{name: name, gen: mb.gen + 1}
+	mb.graves[m.uid] = grave{name: name, gen: ^uint64(0)}
 	mb.mu.Unlock()
 	return true, nil
 }
@@ -265,6 +265,17 @@ func (mb *Mailbox) unbury(list []msg) {
 	mb.mu.Unlock()
 	for _, name := range names {
 		mb.trouble("can't remove a link from tmp", mb.d.tmp.remove(name))
+	}
+}
+
+// seal notes that the snapshot which is about to be published is the first without these messages. The turn is held.
+func (mb *Mailbox) seal(removed []uint32) {
+	mb.mu.Lock()
+	defer mb.mu.Unlock()
+	for _, uid := range removed {
+		if g, ok := mb.graves[uid]; ok {
+			mb.graves[uid] = grave{g.name, mb.gen + 1}
+		}
 	}
 }
 

@@ -97,6 +97,7 @@ func (mb *Mailbox) settle(ctx context.Context, s sighting, again func(context.Co
 		}
 	}
 	mb.mu.Unlock()
+	mb.seal(s.removed)
 	mb.publish(now.with(put, s.removed), names, uidNext)
 	mb.meta.forget(s.removed)
 	mb.index.Forget(s.removed...)
