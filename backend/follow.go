@@ -72,7 +72,10 @@ const retryAfter = 10 * time.Second
 func (mb *Mailbox) leaveUnsettled() {
 	mb.unsettled = true
 	if mb.retry == nil {
-		mb.retry = time.AfterFunc(retryAfter, func() { mb.onBatch(watcher.Batch{Rescan: true}) })
+		mb.retry = time.AfterFunc(retryAfter, func() {
+			mb.onBatch(watcher.Batch{Rescan: true})
+			mb.a.lookout.touch(mb.f.Dir)
+		})
 	} else {
 		mb.retry.Reset(retryAfter)
 	}

@@ -85,12 +85,20 @@ func (l *lookout) wake() {
 
 // touch makes a folder dirty.
 func (l *lookout) touch(dir string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, ok := l.watches[dir]; ok {
-		l.dirty[dir] = true
+	if l.mark(dir) {
 		l.wake()
 	}
+}
+
+// mark is touch for what has time. It reports whether any monitor asks for the folder.
+func (l *lookout) mark(dir string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.watches[dir]
+	if ok {
+		l.dirty[dir] = true
+	}
+	return ok
 }
 
 // treeMoved says that the tree or the subscriptions have changed.
@@ -238,6 +246,7 @@ func (l *lookout) look(ctx context.Context, tick bool) (err error) {
 		default:
 			if _, ok := errors.AsType[*imap.Error](err2); !ok { // not there any more: the tree tells
 				err = errors.Join(err, fmt.Errorf("%s: %w", name, err2))
+				l.mark(dir) // the next tick looks again
 			}
 		}
 	}

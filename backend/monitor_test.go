@@ -146,3 +146,20 @@ func TestMonitorEnds(t *testing.T) {
 		m.Close()
 	}
 }
+
+// A mailbox that could not be looked at is looked at again, though nothing comes any more.
+func TestMonitorAfterFault(t *testing.T) {
+	w := newWorld(t, ".Work")
+	a := w.start()
+	m := w.monitor(a, Scope{Kind: Named, Names: []string{"Work"}, Events: MessageChange})
+	link := filepath.Join(w.root, ".Work/dovecot-keywords")
+	w.must(os.Symlink("/", link))
+	w.deliver(".Work", "", "x\n")
+	w.until("it is logged", func() bool {
+		a.lookout.looking.Lock()
+		defer a.lookout.looking.Unlock()
+		return a.lookout.lastTrouble != ""
+	})
+	w.must(os.Remove(link))
+	w.until("it is told", func() bool { return len(m.Take(false).Status) > 0 })
+}
