@@ -137,34 +137,17 @@ func (a *Account) mailbox(ctx context.Context, name string) (*Mailbox, error) {
 			return nil, err
 		}
 		mb := a.hold(f)
-		if err := mb.load(ctx); err != nil {
-			lost := mb.isGone()
-			mb.release()
-			if lost && ctx.Err() == nil {
-				continue // while we waited for our turn: there may be a new folder
-			}
-			return nil, err
-		}
-		if same, err := mb.checkFolder(ctx); err != nil {
-			mb.release()
-			return nil, err
-		} else if same {
+		err = mb.load(ctx)
+		if err == nil {
 			return mb, nil
 		}
-		mb.release() // removed and made again: take the new one
-		if err := ctx.Err(); err != nil {
+		lost := mb.isGone()
+		mb.release()
+		if !lost || ctx.Err() != nil {
 			return nil, err
 		}
+		// Removed while we waited for our turn, or before, and perhaps made again: take the new one.
 	}
-}
-
-// checkFolder drops the mailbox if its folder is not the one it has open any more.
-func (mb *Mailbox) checkFolder(ctx context.Context) (bool, error) {
-	same, err := mb.sameFolder()
-	if err == nil && !same {
-		mb.lose()
-	}
-	return same, err
 }
 
 // hold finds or makes the Mailbox of a folder, and counts its user.

@@ -102,14 +102,19 @@ func (mb *Mailbox) enter(ctx context.Context) error {
 
 func (mb *Mailbox) leave() { <-mb.turn }
 
-// load opens the folder's files and reads it for the first time.
+// load opens the folder's files and reads it for the first time. Later, it loses the mailbox if its folder is not the one that
+// it has open any more (errNonExistent).
 func (mb *Mailbox) load(ctx context.Context) (err error) {
 	if err := mb.enter(ctx); err != nil {
 		return err
 	}
 	defer mb.leave()
 	if mb.loaded {
-		return nil
+		if same, err := mb.sameFolder(); same || err != nil {
+			return err
+		}
+		mb.lose()
+		return errNonExistent
 	}
 	if err := mb.a.ensureMaildir(mb.f); err != nil {
 		return err

@@ -89,17 +89,25 @@ func (mb *Mailbox) scanNew(ctx context.Context) error {
 // sameFolder reports whether the directories that are open are still those
 // under the folder's name.
 func (mb *Mailbox) sameFolder() (bool, error) {
-	at, err := mb.f.mail.root.Stat(mb.f.mail.dir + "/cur")
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	} else if err != nil {
-		return false, err
+	for _, part := range []struct {
+		name string
+		dir
+	}{{"cur", mb.d.cur}, {"new", mb.d.new}, {"tmp", mb.d.tmp}} {
+		at, err := mb.f.mail.root.Stat(mb.f.mail.dir + "/" + part.name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		} else if err != nil {
+			return false, err
+		}
+		open, err := part.f.Stat()
+		if err != nil {
+			return false, err
+		}
+		if !os.SameFile(at, open) {
+			return false, nil
+		}
 	}
-	open, err := mb.d.cur.f.Stat()
-	if err != nil {
-		return false, err
-	}
-	return os.SameFile(at, open), nil
+	return true, nil
 }
 
 // refresh reads what other programs wrote to the folder's files.
