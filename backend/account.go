@@ -24,6 +24,7 @@ type Account struct {
 	user              string // for the log
 	loc               Location
 	root              *os.Root // the mail
+	rootInfo          os.FileInfo
 	control           *os.Root // the control files; root, where CONTROL= is not set
 	index             *os.Root // where INDEX= is set to a directory that there is; or nil
 	dirPerm, filePerm fs.FileMode
@@ -65,12 +66,12 @@ func openAccount(_ context.Context, b *Backend, user string, loc Location, creat
 	if fi, err := a.root.Stat(path.Join(loc.inboxDir(), "cur")); err != nil || !fi.IsDir() {
 		return nil, errors.Join(fmt.Errorf("%s is no Maildir: it has no directory cur", loc.Root), err)
 	}
-	fi, err := a.root.Stat(".")
-	if err != nil {
+	if a.rootInfo, err = a.root.Stat("."); err != nil {
 		return nil, err
 	}
 	// As Dovecot does, all below the root has the root's permissions.
-	a.dirPerm, a.filePerm = fi.Mode().Perm()|0o700, fi.Mode().Perm()&0o666|0o600
+	perm := a.rootInfo.Mode().Perm()
+	a.dirPerm, a.filePerm = perm|0o700, perm&0o666|0o600
 	a.control = a.root
 	if loc.Control != "" {
 		if err := os.MkdirAll(loc.Control, a.dirPerm); err != nil {

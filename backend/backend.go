@@ -2,9 +2,7 @@ package backend
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -115,7 +113,7 @@ func (b *Backend) share(ctx context.Context, user string, loc Location, create b
 	a.key = key
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if other := b.accounts[key]; other != nil && other.sameRoot(loc.Root) {
+	if other := b.accounts[key]; other != nil && os.SameFile(other.rootInfo, a.rootInfo) {
 		a.closeFiles() // another session was quicker
 		a = other
 	}
@@ -128,12 +126,16 @@ func (b *Backend) share(ctx context.Context, user string, loc Location, create b
 // directory of that name.
 func (b *Backend) open(key, root string) *Account {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	a := b.accounts[key]
-	if a == nil || !a.sameRoot(root) {
+	if a != nil {
+		a.refs++
+	}
+	b.mu.Unlock()
+	// A file server that hangs must not keep others from logging in.
+	if a != nil && !a.sameRoot(root) {
+		b.done(a, 1)
 		return nil
 	}
-	a.refs++
 	return a
 }
 
@@ -169,9 +171,5 @@ func (a *Account) inBackground(f func(context.Context)) bool {
 // sameRoot reports whether path is the directory that the account has open.
 func (a *Account) sameRoot(path string) bool {
 	fi, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false
-	}
-	open, err2 := a.root.Stat(".")
-	return err == nil && err2 == nil && os.SameFile(fi, open)
+	return err == nil && os.SameFile(fi, a.rootInfo)
 }
