@@ -97,15 +97,14 @@ func (mb *Mailbox) storeAll(ctx context.Context, v *View, seqs []uint32, op imap
 	v.progress.start(len(seqs))
 	for _, seq := range seqs {
 		v.progress.step(1)
+		var m *msg
 		uid := v.told.at(seq).uid
-		m, err := mb.storeOne(ctx, uid, op, set, &put)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			gone = true
+		if m, err = mb.storeOne(ctx, uid, op, set, &put); errors.Is(err, fs.ErrNotExist) {
+			gone, err = true, nil
 			continue
-		case err != nil:
-			return put, gone, err
-		case m == nil:
+		} else if err != nil {
+			break
+		} else if m == nil {
 			continue
 		}
 		if m.flags.more != "" || mb.keywords.Extra(m.base()) != nil {
@@ -113,8 +112,11 @@ func (mb *Mailbox) storeAll(ctx context.Context, v *View, seqs []uint32, op imap
 		}
 		put = append(put, *m)
 	}
-	if len(extra) > 0 {
-		err = mb.keywords.SetExtra(ctx, extra)
+	if err2 := mb.keywords.SetExtra(ctx, extra); err2 != nil { // none of them is on disk
+		err = errors.Join(err, err2)
+		for i := range put {
+			put[i].flags.setExtra(slices.Clone(mb.keywords.Extra(put[i].base())))
+		}
 	}
 	return put, gone, err
 }
