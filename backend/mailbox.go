@@ -137,6 +137,9 @@ func (mb *Mailbox) load(ctx context.Context) (err error) {
 	}
 	mb.uidValidity, mb.guid = mb.list.UIDValidity(), mb.list.GUID()
 	mb.loadModSeqs()
+	if mb.modseqs.known == nil { // we may have been killed
+		mb.trouble("can't remove what was left of mod-sequences", mb.sweepModSeqs())
+	}
 	mb.snap.Store(&snapshot{names: new(keywordNames)})
 	if err := mb.scan(ctx); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -111,6 +112,27 @@ func (mb *Mailbox) loadModSeqs() {
 	if rec.reserved == rec.highest && rec.uidValidity == mb.uidValidity && rec.sameNames(mb.keywords.Names()) {
 		x.known, x.saved = rec, rec.highest
 	}
+}
+
+// sweepModSeqs removes what killed servers have left of the file that they were about to write. The turn is held.
+func (mb *Mailbox) sweepModSeqs() error {
+	at := mb.f.control
+	f, err := at.root.Open(at.dir)
+	if err != nil {
+		return err
+	}
+	names, err := f.Readdirnames(-1)
+	err = errors.Join(err, f.Close())
+	for _, name := range names {
+		if !strings.HasPrefix(name, modseqFile+".") {
+			continue
+		}
+		fi, err2 := at.root.Lstat(path.Join(at.dir, name))
+		if err2 == nil && time.Since(fi.ModTime()) > time.Hour { // what is young may belong to a server that is at work
+			err = errors.Join(err, removeIfThere(at, name))
+		}
+	}
+	return err
 }
 
 // remembered returns the mod-sequence of a message that had these flags when the file was written.

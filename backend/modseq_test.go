@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 )
@@ -226,4 +227,19 @@ func FuzzModSeqFile(f *testing.F) {
 			_ = fmt.Sprint(rec.history.after(1))
 		}
 	})
+}
+
+// What a server leaves that is killed while it writes the file is removed by the next; what is young may be another's.
+func TestModSeqLeftovers(t *testing.T) {
+	w := newWorld(t)
+	old, young := filepath.Join(w.root, modseqFile+".1"), filepath.Join(w.root, modseqFile+".2")
+	for _, name := range []string{old, young} {
+		w.must(os.WriteFile(name, nil, 0o600))
+	}
+	long := time.Now().Add(-2 * time.Hour)
+	w.must(os.Chtimes(old, long, long))
+	w.sel(w.start(), "INBOX", false)
+	if w.exists(modseqFile+".1") || !w.exists(modseqFile+".2") {
+		t.Errorf("there is %q", w.files("."))
+	}
 }
