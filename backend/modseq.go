@@ -42,8 +42,12 @@ func (mb *Mailbox) nextModSeq() uint64 {
 	x := &mb.modseqs
 	x.last = max(uint64(time.Now().UnixMicro()), x.last+1)
 	if x.last > x.reserved {
+		before := x.reserved
 		x.reserved = x.last + reserveAhead
-		mb.trouble("can't reserve mod-sequences", mb.markModSeqs())
+		if err := mb.markModSeqs(); err != nil {
+			x.reserved = before // the next one tries again
+			mb.trouble("can't reserve mod-sequences", err)
+		}
 	}
 	return x.last
 }

@@ -243,3 +243,25 @@ func TestModSeqLeftovers(t *testing.T) {
 		t.Errorf("there is %q", w.files("."))
 	}
 }
+
+// What could not be reserved is reserved before the next change, not only when that much is used up.
+func TestModSeqReservedLater(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(".", "", "x")
+	v := w.sel(w.start(), "INBOX", false)
+	w.saved(v)
+	name := filepath.Join(w.root, modseqFile)
+	w.must(os.Rename(name, name+".kept"))
+	w.must(os.MkdirAll(name+"/in the way", 0o700))
+	w.store(v, 1, imap.StoreFlagsAdd, imap.FlagSeen)
+	w.must(os.RemoveAll(name))
+	w.must(os.Rename(name+".kept", name))
+	w.store(v, 1, imap.StoreFlagsAdd, imap.FlagDraft)
+	data, err := os.ReadFile(name)
+	w.must(err)
+	rec, err := parseModSeqs(data)
+	w.must(err)
+	if rec.reserved <= rec.highest {
+		t.Error("the file does not know that there are changes")
+	}
+}
