@@ -109,7 +109,10 @@ func (mb *Mailbox) loadModSeqs() {
 	if err != nil {
 		mb.log.Warn("the mod-sequences of the folder are lost; its clients will ask for all flags again", "err", err)
 		x.file, x.reserved = nil, ^uint64(0)
-		mb.trouble("can't remove the file of mod-sequences", removeIfThere(at, modseqFile))
+		if err := removeIfThere(at, modseqFile); err != nil {
+			x.reserved = 0 // before anything is given out, it is tried again
+			mb.trouble("can't remove the file of mod-sequences", err)
+		}
 		return
 	}
 	x.last, x.reserved = max(rec.reserved, rec.highest), rec.reserved

@@ -265,3 +265,25 @@ func TestModSeqReservedLater(t *testing.T) {
 		t.Error("the file does not know that there are changes")
 	}
 }
+
+// A file that can neither be read nor removed at the start is not left alone for good.
+func TestModSeqUnreadable(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(".", "", "x")
+	v := w.sel(w.start(), "INBOX", false)
+	w.saved(v)
+	w = w.copied()
+	name := filepath.Join(w.root, modseqFile)
+	w.must(os.Rename(name, name+".kept"))
+	w.must(os.MkdirAll(name+"/in the way", 0o700))
+	a := w.start()
+	mb, err := a.mailbox(t.Context(), "INBOX")
+	w.must(err)
+	defer mb.release()
+	w.must(os.RemoveAll(name))
+	w.must(os.Rename(name+".kept", name))
+	w.store(w.sel(a, "INBOX", false), 1, imap.StoreFlagsAdd, imap.FlagDraft)
+	if w.exists(modseqFile) {
+		t.Error("the file does not know that there are changes")
+	}
+}
