@@ -35,7 +35,8 @@
 // everything; followed says that the watch tells of all that comes after. Our own changes move
 // these times as well and come back as events, which name nothing new then: so nobody has to tell ours from others',
 // which may happen at the same instant. A folder is watched while it has views, and until its times have been left alone
-// for two seconds after the last.
+// for two seconds after the last. What was heard of and could not be settled (new mail has no UID on a full disk, say) makes the
+// next look one at the whole folder; that comes after ten seconds, if nobody asks before.
 //
 // # Order of locks
 //

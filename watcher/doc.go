@@ -8,7 +8,7 @@
 // again, or asks for the whole folder to be looked at.
 //
 // Who must know at once what has happened up to now (a client's NOOP) calls
-// Watch.Flush, which waits for no window.
+// Watch.Flush, which waits for no window and makes an event of its own in the kernel's queue.
 //
 // # Goroutines and locks
 //
@@ -26,9 +26,9 @@
 // # What is polled, and how
 //
 // A folder that has no kernel watches is looked at once per PollInterval: when the
-// mtime or the identity of new/ or cur/ moved, the batch asks for a rescan. File
+// ctime or the identity of new/ or cur/ moved, the batch asks for a rescan. File
 // systems stamp directories with ticks of up to 2 s, so two changes within a tick
-// leave one mtime: a directory that was changed less than 2 s before the look gets
+// leave one ctime: a directory that was changed less than 2 s before the look gets
 // a second rescan 2 s later. Each look also tries to get the kernel's watches back.
 //
 // A folder on a network file system has kernel watches too, which show what this

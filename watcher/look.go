@@ -7,7 +7,7 @@ const (
 	slowLook = 6
 	// tick is the coarsest time stamp of a directory to reckon with (FAT, some NFS
 	// servers); a directory changed within the last tick may change again without
-	// its mtime moving.
+	// its ctime moving.
 	tick = 2 * time.Second
 )
 
@@ -19,7 +19,7 @@ type fileID struct{ dev, ino uint64 }
 // or may not be looked at.
 type dirState struct {
 	id    fileID
-	mtime int64 // Unix time in nanoseconds
+	ctime int64 // in nanoseconds since 1970. Not mtime, which rsync -a and tar set back after they have put something in
 }
 
 func (s dirState) exists() bool { return s != dirState{} }
@@ -157,7 +157,7 @@ func (w *Watcher) lookAtLocked(f *folder, i int, seen dirState, now time.Time) {
 		if changed || wasFresh {
 			w.rescanLocked(f)
 		}
-	case changed && time.Unix(0, seen.mtime).After(s.lastEvent):
+	case changed && time.Unix(0, seen.ctime).After(s.lastEvent):
 		// The latest change made no event. After an unmount and mount the
 		// directory is the same and the watch is gone: get a new one.
 		w.lostLocked(s.dir)
@@ -168,10 +168,10 @@ func (w *Watcher) lookAtLocked(f *folder, i int, seen dirState, now time.Time) {
 }
 
 // freshAt reports whether another look should follow soon: another change at the
-// time now could leave mtime as it is, or the directory may be about to be made
+// time now could leave ctime as it is, or the directory may be about to be made
 // again.
 func (s dirState) freshAt(now time.Time) bool {
-	return !s.exists() || now.Sub(time.Unix(0, s.mtime)) < tick
+	return !s.exists() || now.Sub(time.Unix(0, s.ctime)) < tick
 }
 
 // relookIfFreshLocked sees to the second look at a folder whose first one, at the

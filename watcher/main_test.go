@@ -216,7 +216,7 @@ func (h *fakeHost) setRoom(n int) {
 func (h *fakeHost) set(path string, ino uint64, age time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.dirs[path] = dirState{id: fileID{1, ino}, mtime: time.Now().Add(-age).UnixNano()}
+	h.dirs[path] = dirState{id: fileID{1, ino}, ctime: time.Now().Add(-age).UnixNano()}
 }
 
 func (h *fakeHost) rmdir(path string) {

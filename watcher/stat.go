@@ -21,8 +21,7 @@ func statDir(path string) dirState {
 		break
 	}
 	return dirState{
-		id: fileID{dev: uint64(st.Dev), ino: uint64(st.Ino)},
-		// The ctime, in fact: rsync -a and tar set the mtime back after they have put something in.
-		mtime: st.Ctim.Nano(),
+		id:    fileID{dev: uint64(st.Dev), ino: uint64(st.Ino)},
+		ctime: st.Ctim.Nano(),
 	}
 }
