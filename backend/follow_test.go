@@ -92,3 +92,19 @@ func TestKeywordIsNamedLater(t *testing.T) {
 		t.Errorf("told %q, %+v", got, u)
 	}
 }
+
+// The same where who had us look leaves before the other server is done.
+func TestKeywordIsNamedLaterStill(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(".", "cur/1.first:2,", "1\n")
+	v := w.sel(w.startWatching(Location{Root: w.root, Separator: '.'}, watcher.Options{Window: time.Hour}), "INBOX", false)
+	w.rename("cur/1.first:2,", "cur/1.first:2,a")
+	w.lockedOut(v.mb, v.Poll, func() {
+		w.must(os.WriteFile(filepath.Join(w.root, "dovecot-keywords"), []byte("0 $Label\n"), 0o600))
+	})
+	w.must(v.Poll(t.Context()))
+	v.Sync(true)
+	if got := string(v.AppendFlags(nil, 1, false)); got != "$Label" {
+		t.Errorf("told %q", got)
+	}
+}

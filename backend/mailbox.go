@@ -43,6 +43,7 @@ type Mailbox struct {
 	uidValidity  uint32      // written by load only, read by all after it
 	guid         string      // likewise
 	reread       bool        // keywords beyond the letters may have changed
+	unnamed      uint32      // letters of keywords whose names could not be waited for
 	gen          uint64
 	modseqs      modseqs
 	history      history // of the last snapshot, or the next

@@ -21,11 +21,16 @@ func (mb *Mailbox) settle(ctx context.Context, s sighting, again func(context.Co
 	if mb.keywords.Nameless(s.letters) {
 		if overtaken, err := mb.awaitNames(ctx); err != nil {
 			mb.trouble("can't wait for the names of keywords", err)
+			mb.leaveUnsettled()
+			mb.unnamed |= s.letters // the next look waits again
 		} else if overtaken {
 			return again(ctx)
+		} else {
+			mb.keywords.Seen(mb.unnamed)
+			mb.unnamed = 0
 		}
 	}
-	mb.keywords.Seen(s.letters)
+	mb.keywords.Seen(s.letters &^ mb.unnamed)
 	now := mb.snap.Load()
 	first := !mb.loaded
 	claim := mb.claims()

@@ -251,6 +251,7 @@ func (mb *Mailbox) addKeywords(ctx context.Context, names []string) (idx []int, 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, tx.Unlock()) }()
+	mb.keywords.Seen(mb.unnamed) // whoever has given out these letters has named them by now, or never will
 	switch idx, err = mb.keywords.Add(ctx, names...); {
 	case errors.Is(err, uidmap.ErrName):
 		return nil, errBadKeyword

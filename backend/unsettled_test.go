@@ -10,8 +10,8 @@ import (
 	"maildir-imapd/watcher"
 )
 
-// lockedOut has another server hold the lock while look runs, whose client leaves before it is free.
-func (w *world) lockedOut(mb *Mailbox, look func(context.Context) error) {
+// lockedOut has another server hold the lock while look runs, whose client leaves before last is done and the lock is free.
+func (w *world) lockedOut(mb *Mailbox, look func(context.Context) error, last func()) {
 	w.t.Helper()
 	lock := filepath.Join(w.root, "dovecot-uidlist.lock")
 	w.must(os.WriteFile(lock, []byte("1:elsewhere"), 0o600))
@@ -21,6 +21,7 @@ func (w *world) lockedOut(mb *Mailbox, look func(context.Context) error) {
 	w.until("somebody looks at the folder", func() bool { return len(mb.turn) > 0 || len(done) > 0 })
 	leave()
 	<-done
+	last()
 	w.must(os.Remove(lock))
 }
 
@@ -33,7 +34,7 @@ func TestUnsettledMail(t *testing.T) {
 		v := w.sel(a, "INBOX", false)
 		w.must(v.Poll(t.Context()))
 		w.deliver(".", "", "x\n")
-		w.lockedOut(v.mb, v.Poll)
+		w.lockedOut(v.mb, v.Poll, func() {})
 		w.must(v.Poll(t.Context()))
 		if v.Sync(true); v.Len() != 1 {
 			t.Errorf("%d messages", v.Len())
@@ -50,7 +51,7 @@ func TestUnsettledMail(t *testing.T) {
 			defer mb.leave()
 			return mb.freshen(ctx)
 		}
-		w.lockedOut(mb, look)
+		w.lockedOut(mb, look, func() {})
 		mb.curAt.read, mb.newAt.read = time.Now().Add(time.Minute), time.Now().Add(time.Minute) // so that the times count
 		w.must(look(t.Context()))
 		if n := mb.snap.Load().n; n != 1 {
@@ -65,7 +66,7 @@ func TestUnsettledMailOfIdlers(t *testing.T) {
 	a := w.start()
 	v := w.sel(a, "INBOX", false)
 	w.deliver(".", "", "x\n")
-	w.lockedOut(v.mb, v.Poll)
+	w.lockedOut(v.mb, v.Poll, func() {})
 	v.mb.retry.Reset(0)
 	w.until("the message is there", func() bool { return v.Sync(true).Exists })
 }
