@@ -37,7 +37,7 @@ type Mailbox struct {
 	keywords     *uidmap.Keywords
 	curAt, newAt stamp       // all changes up to these are in snap
 	followed     bool        // watch has told of all changes after them, or is about to
-	unsettled    bool        // or not: the next look is at the whole folder
+	unsettled    bool        // something that was heard of is not in snap: the next look is at the whole folder
 	retry        *time.Timer // for unsettled
 	lastTrouble  string      // logged already
 	uidValidity  uint32      // written by load only, read by all after it
