@@ -3,10 +3,13 @@ package backend
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"maildir-imapd/watcher"
+
+	"github.com/emersion/go-imap/v2"
 )
 
 // until waits for something that another goroutine does.
@@ -106,5 +109,26 @@ func TestKeywordIsNamedLaterStill(t *testing.T) {
 	v.Sync(true)
 	if got := string(v.AppendFlags(nil, 1, false)); got != "$Label" {
 		t.Errorf("told %q", got)
+	}
+}
+
+// A file that another program gives the very name which STORE is about to give is another mail: it is not replaced.
+func TestStoreReplacesNoFile(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(".", "cur/1.first:2,", "1\n")
+	v := w.sel(w.start(), "INBOX", false)
+	w.deliver(".", "cur/1.first:2,F", "2\n")
+	res, err := v.Store(t.Context(), []uint32{1}, StoreRequest{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagFlagged}})
+	w.must(err)
+	w.must(v.Poll(t.Context()))
+	v.Sync(true)
+	var texts []string
+	for _, name := range w.files("cur") {
+		text, err := os.ReadFile(filepath.Join(w.root, "cur", name))
+		w.must(err)
+		texts = append(texts, string(text))
+	}
+	if slices.Sort(texts); !slices.Equal(texts, []string{"1\n", "2\n"}) || v.Len() != 2 || len(res.Stored) != 1 || !v.Has(1, imap.FlagFlagged) {
+		t.Errorf("files say %q, %d messages, stored %v", texts, v.Len(), res.Stored)
 	}
 }

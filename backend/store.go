@@ -143,10 +143,10 @@ func (mb *Mailbox) storeOne(ctx context.Context, uid uint32, op imap.StoreFlagsO
 		if err == nil {
 			return &changed, nil
 		}
-		if !errors.Is(err, fs.ErrNotExist) || try > 2 {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) || try > 2 {
 			return nil, err
 		}
-		// Another program has renamed or removed it. What this STORE has
+		// Another program has renamed or removed it, or given its new name to another mail. What this STORE has
 		// renamed so far must be in the snapshot before the folder is looked at.
 		mb.publishFlags(*done)
 		*done = (*done)[:0]
