@@ -334,7 +334,10 @@ func (l *lookout) treeChanges(old, now *tree, renames []*rename) (out []NameChan
 		if n := now.byName[r.to]; n != nil && n.exists && (old.byName[r.to] == nil || !old.byName[r.to].exists) {
 			out = append(out, NameChange{Name: r.to, OldName: r.from})
 		}
-		moved = append(moved, r.from, r.to)
+		moved = append(moved, r.to)
+		if r.from != inboxName { // which stays, with all beneath it
+			moved = append(moved, r.from)
+		}
 	}
 	known := make(map[string]bool)
 	add := func(name string) {

@@ -72,7 +72,10 @@ func (a *Account) Rename(ctx context.Context, from, to string) error {
 // emptyInbox moves INBOX's mail to a new mailbox; INBOX and its children stay.
 func (a *Account) emptyInbox(ctx context.Context, to string) error {
 	to = strings.TrimSuffix(to, string(a.loc.separator()))
-	if err := a.Create(ctx, to, nil); err != nil {
+	finish := a.lookout.renaming(inboxName, to)
+	err := a.Create(ctx, to, nil)
+	finish(err == nil)
+	if err != nil {
 		return err
 	}
 	if err := a.copyMetadata(ctx, inboxName, to); err != nil {
