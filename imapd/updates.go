@@ -16,7 +16,7 @@ import (
 var errMailboxGone = errors.New("selected mailbox is gone")
 
 // removesMail are the commands whose own doing must be told, even to those who want to hear nothing.
-var removesMail = map[string]bool{"EXPUNGE": true, "UID EXPUNGE": true, "MOVE": true, "UID MOVE": true}
+var removesMail = map[string]bool{"EXPUNGE": true, "UID EXPUNGE": true, "MOVE": true, "UID MOVE": true, "REPLACE": true, "UID REPLACE": true}
 
 // update tells the client what has changed in the selected mailbox, as far as NOTIFY allows. Without expunge
 // messages that are gone keep their numbers.
