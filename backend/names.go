@@ -94,6 +94,8 @@ func (l *Location) levels(name string) ([]string, error) {
 		return nil, cannot("The name lies outside the namespace " + strconv.QuoteToASCII(l.Prefix))
 	case !utf8.ValidString(name):
 		return nil, cannot("The name is not in UTF-8")
+	case strings.ContainsAny(name, "\u2028\u2029"): // RFC 6855 §3; what other programs have made so is shown all the same
+		return nil, cannot("A name can't have line separators")
 	case strings.HasPrefix(rest, "~"):
 		return nil, cannot("A name can't begin with ~")
 	}
