@@ -3,6 +3,7 @@ package imapd
 import (
 	"net/url"
 	"strconv"
+	"strings"
 
 	"maildir-imapd/auth"
 
@@ -16,7 +17,9 @@ func referral(u *auth.User) imap.ResponseCode {
 	if r.User != "" {
 		name = r.User
 	}
-	code := "REFERRAL imap://" + url.QueryEscape(name) + ";AUTH=*@" + r.Host
+	// QueryEscape leaves nothing that enc-user has not (RFC 5092 §11), but for the sign that it makes of a space.
+	name = strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
+	code := "REFERRAL imap://" + name + ";AUTH=*@" + r.Host
 	if r.Port != 0 {
 		code += ":" + strconv.Itoa(int(r.Port))
 	}
