@@ -66,24 +66,48 @@ func entries(file *uidmap.Annotations) ([]Metadata, error) {
 }
 
 // SetMetadata changes entries of a mailbox, or of the account for "": all or none. Where it returns nil they are on
-// disk, and all monitors but by (nil: all) have been told.
+// disk, and all monitors but by (nil: all) have been told; by too of other mailboxes that have lost a special use.
 //
-// Errors: those of opening a mailbox, and *imap.Error with METADATA TOOMANY or METADATA NOPRIVATE.
-func (a *Account) SetMetadata(ctx context.Context, name string, changes []Metadata, by *Monitor) error {
-	set := a.setMailboxMetadata
+// Errors: those of opening a mailbox, and *imap.Error with METADATA TOOMANY, METADATA NOPRIVATE or USEATTR.
+func (a *Account) SetMetadata(ctx context.Context, name string, changes []Metadata, by *Monitor) (err error) {
+	name = a.loc.canonical(name)
+	var changed, others []string
 	if name == "" {
-		set = func(ctx context.Context, _ string, changes []Metadata) ([]string, error) {
-			return change(ctx, uidmap.NewAnnotations(a.control, ".", accountMetadata, a.mapOptions()), changes)
-		}
+		changed, err = change(ctx, uidmap.NewAnnotations(a.control, ".", accountMetadata, a.mapOptions()), changes)
+	} else if i := slices.IndexFunc(changes, isSpecialUse); i >= 0 {
+		changed, others, err = a.setMetadataAndUse(ctx, name, changes, changes[i].Value)
+	} else {
+		changed, err = a.setMailboxMetadata(ctx, name, changes)
 	}
-	changed, err := set(ctx, name, changes)
-	if err == nil && len(changed) > 0 {
-		a.lookout.metadataChanged(a.loc.canonical(name), changed, by)
+	if err != nil {
+		return err
 	}
-	return err
+	if len(changed) > 0 {
+		a.lookout.metadataChanged(name, changed, by)
+	}
+	for _, other := range others {
+		a.lookout.metadataChanged(other, []string{SpecialUseEntry}, nil)
+	}
+	return nil
 }
 
-func (a *Account) setMailboxMetadata(ctx context.Context, name string, changes []Metadata) (changed []string, err error) {
+// setMetadataAndUse is for changes with a SpecialUseEntry, which has this value.
+func (a *Account) setMetadataAndUse(ctx context.Context, name string, changes []Metadata, value *string) (changed, others []string, err error) {
+	a.folders.change.Lock()
+	defer a.folders.change.Unlock()
+	others, undo, err := a.setSpecialUse(name, value)
+	if err != nil {
+		return nil, nil, err
+	}
+	changed, err = a.setMailboxMetadata(ctx, name, slices.DeleteFunc(slices.Clone(changes), isSpecialUse), SpecialUseEntry)
+	if err != nil {
+		err = errors.Join(err, undo())
+	}
+	return changed, others, err
+}
+
+// setMailboxMetadata changes entries of a mailbox. others are those that have been changed elsewhere.
+func (a *Account) setMailboxMetadata(ctx context.Context, name string, changes []Metadata, others ...string) (changed []string, err error) {
 	mb, err := a.mailbox(ctx, name)
 	if err != nil {
 		return nil, err
@@ -98,12 +122,15 @@ func (a *Account) setMailboxMetadata(ctx context.Context, name string, changes [
 	}
 	defer mb.leave()
 	changed, err = change(ctx, a.annotations(mb.f), changes)
-	if len(changed) > 0 { // RFC 7162 §3.2: HIGHESTMODSEQ grows
+	if err != nil {
+		return nil, err
+	}
+	if changed = append(changed, others...); len(changed) > 0 { // RFC 7162 §3.2: HIGHESTMODSEQ grows
 		mb.nextModSeq()
 		now := mb.snap.Load()
 		mb.publish(now.chunks, now.names, now.uidNext)
 	}
-	return changed, err
+	return changed, nil
 }
 
 func (a *Account) annotations(f folder) *uidmap.Annotations {

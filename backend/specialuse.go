@@ -66,6 +66,14 @@ func canonicalUse(u imap.MailboxAttr) (imap.MailboxAttr, bool) {
 // mailbox: the one that a client chose, else the one in the configuration, else the one with
 // the best of the usual names.
 func (a *Account) specialUses(t *tree) (map[string][]imap.MailboxAttr, error) {
+	assigned, err := a.assignedUses()
+	if err != nil {
+		return nil, err
+	}
+	return a.usesWith(t, assigned), nil
+}
+
+func (a *Account) usesWith(t *tree, assigned []assignedUse) map[string][]imap.MailboxAttr {
 	uses := make(map[string][]imap.MailboxAttr)
 	taken := make(map[imap.MailboxAttr]bool)
 	give := func(name string, use imap.MailboxAttr) {
@@ -73,10 +81,6 @@ func (a *Account) specialUses(t *tree) (map[string][]imap.MailboxAttr, error) {
 			taken[use] = true
 			uses[name] = append(uses[name], use)
 		}
-	}
-	assigned, err := a.assignedUses()
-	if err != nil {
-		return nil, err
 	}
 	for _, x := range assigned {
 		give(x.name, x.use)
@@ -97,7 +101,7 @@ func (a *Account) specialUses(t *tree) (map[string][]imap.MailboxAttr, error) {
 			give(usual[name], x.use)
 		}
 	}
-	return uses, nil
+	return uses
 }
 
 // assignedUse is a line of the file.
@@ -134,13 +138,17 @@ func (a *Account) assignUses(name string, use []imap.MailboxAttr) (undo func() e
 	if err != nil {
 		return nil, err
 	}
-	now := slices.Clone(old)
+	return func() error { return a.writeUses(old) }, a.writeUses(giveUses(old, name, use))
+}
+
+func giveUses(list []assignedUse, name string, use []imap.MailboxAttr) []assignedUse {
+	list = slices.Clone(list)
 	for _, u := range use {
 		u, _ = canonicalUse(u)
-		now = slices.DeleteFunc(now, func(x assignedUse) bool { return x.use == u })
-		now = append(now, assignedUse{name, u})
+		list = slices.DeleteFunc(list, func(x assignedUse) bool { return x.use == u })
+		list = append(list, assignedUse{name, u})
 	}
-	return func() error { return a.writeUses(old) }, a.writeUses(now)
+	return list
 }
 
 // renameUses lets the uses follow a mailbox and those beneath it. folders.change is held.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"slices"
 	"strings"
 
 	"maildir-imapd/backend"
@@ -24,6 +25,8 @@ type getMetadataArgs struct {
 	entries []string
 	maxSize int64 // of values, in octets
 	depth   int   // levels below the entries
+
+	uses map[string]string // special uses by mailbox; nil: not looked at yet
 }
 
 // adminEntry is the address of the administrator, which the configuration sets.
@@ -125,6 +128,15 @@ func (c *conn) metadata(name string, a *getMetadataArgs) (longest int, err error
 	}
 	if name == "" {
 		all = append(all, c.serverMetadata()...)
+	} else if c.has("SPECIAL-USE") && a.has(backend.SpecialUseEntry) {
+		if a.uses == nil { // once for all mailboxes of a LIST
+			if a.uses, err = c.account.SpecialUses(); err != nil {
+				return 0, err
+			}
+		}
+		if use, ok := a.uses[c.account.Canonical(name)]; ok {
+			all = append(all, backend.Metadata{Name: backend.SpecialUseEntry, Value: &use})
+		}
 	}
 	byName := make(map[string]*string, len(all))
 	for _, m := range all {
@@ -164,6 +176,14 @@ func (c *conn) metadata(name string, a *getMetadataArgs) (longest int, err error
 		c.out.endLine(append(b, ')'))
 	}
 	return longest, nil
+}
+
+// has reports whether an entry is among those that are asked for.
+func (a *getMetadataArgs) has(name string) bool {
+	return slices.ContainsFunc(a.entries, func(entry string) bool {
+		levels, below := levelsBelow(name, entry)
+		return strings.EqualFold(name, entry) || below && levels <= a.depth
+	})
 }
 
 // levelsBelow counts the components by which name lies below entry.
