@@ -47,6 +47,7 @@ type lookout struct {
 type rename struct {
 	from, to string
 	done     bool
+	told     bool // owned by who holds looking
 }
 
 const (
@@ -142,7 +143,7 @@ func (l *lookout) add(m *Monitor) error {
 	if start {
 		l.start()
 	}
-	l.aim()
+	l.aim(nil, nil)
 	if m.isOverflowed() {
 		return errOverflow
 	}
@@ -317,9 +318,24 @@ func (l *lookout) lookAtTree() error {
 	}
 	l.mu.Unlock()
 	if t != old || len(subs) > 0 {
-		l.aim()
+		l.aim(old, renames)
 	}
 	return nil
+}
+
+// arrived reports whether the rename shows in the tree. A name that is only a parent shows in the mailboxes beneath it.
+func (r *rename) arrived(old, now *tree, sep string) bool {
+	isNew := func(n *node) bool {
+		o := old.byName[n.Name]
+		return n.exists && (o == nil || !o.exists)
+	}
+	if n := now.byName[r.to]; n != nil && isNew(n) {
+		return true
+	}
+	if from := old.byName[r.from]; from == nil || from.exists {
+		return false
+	}
+	return slices.ContainsFunc(now.nodes, func(n *node) bool { return strings.HasPrefix(n.Name, r.to+sep) && isNew(n) })
 }
 
 // treeChanges lists the names that are affected (RFC 5465 §5.4): those that are new, gone or renamed, and
@@ -331,7 +347,8 @@ func (l *lookout) treeChanges(old, now *tree, renames []*rename) (out []NameChan
 	sep := string(l.a.loc.separator())
 	var moved []string // what lies at or beneath these needs no word of its own
 	for _, r := range renames {
-		if n := now.byName[r.to]; n != nil && n.exists && (old.byName[r.to] == nil || !old.byName[r.to].exists) {
+		if !r.told && r.arrived(old, now, sep) {
+			r.told = true
 			out = append(out, NameChange{Name: r.to, OldName: r.from})
 		}
 		moved = append(moved, r.to)
@@ -382,12 +399,17 @@ func subscriptionChanges(old, now map[string][]string) (out []string) {
 	return out
 }
 
-// aim watches the folders that the monitors ask for, and no others. looking is held.
-func (l *lookout) aim() {
+// aim watches the folders that the monitors ask for, and no others. old is the tree of before, nil: none. What is new in
+// the tree is looked at, since mail may have come with it. looking is held.
+func (l *lookout) aim(old *tree, renames []*rename) {
+	isNew := func(n *node) bool {
+		return old != nil && (old.byName[n.Name] == nil || !old.byName[n.Name].Selectable)
+	}
 	l.mu.Lock()
 	wanted := make(map[string]*node)
 	for m := range l.monitors {
-		for _, n := range m.aim(l.tree, l.subscribed) {
+		m.carry(renames, l.tree)
+		for _, n := range m.aim(l.tree, l.subscribed, isNew) {
 			wanted[n.Dir] = n
 		}
 	}
@@ -398,13 +420,15 @@ func (l *lookout) aim() {
 		l.names[dir] = n.Name
 		_, known := l.watches[dir]
 		l.mu.Unlock()
-		if known {
-			continue
+		if !known {
+			w := l.a.b.o.Watcher.Watch(l.a.path(dir), func(watcher.Batch) { l.touch(dir) })
+			l.mu.Lock()
+			l.watches[dir] = w
+			l.mu.Unlock()
 		}
-		w := l.a.b.o.Watcher.Watch(l.a.path(dir), func(watcher.Batch) { l.touch(dir) })
-		l.mu.Lock()
-		l.watches[dir] = w
-		l.mu.Unlock()
+		if isNew(n) {
+			l.touch(dir)
+		}
 	}
 }
 

@@ -278,8 +278,27 @@ func (m *Monitor) isOwn(name string) bool {
 	return slices.ContainsFunc(m.own, func(own string) bool { return name == own || name == m.l.a.loc.parent(own) })
 }
 
-// aim returns the mailboxes that are to be watched, and forgets what it knew of others.
-func (m *Monitor) aim(t *tree, subscribed map[string][]string) (out []*node) {
+// carry lets what the client knows follow mailboxes to their new names.
+func (m *Monitor) carry(renames []*rename, now *tree) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	sep := string(m.l.a.loc.separator())
+	for _, r := range renames {
+		for name, state := range m.told {
+			rest, ok := strings.CutPrefix(name, r.from)
+			if n := now.byName[name]; !ok || rest != "" && !strings.HasPrefix(rest, sep) || n != nil && n.Selectable {
+				continue
+			}
+			delete(m.told, name)
+			delete(m.pending, name)
+			m.told[r.to+rest] = state
+		}
+	}
+}
+
+// aim returns the mailboxes that are to be watched, and forgets what it knew of others. Of a mailbox that is not new in the tree
+// the client is taken to know what we remember.
+func (m *Monitor) aim(t *tree, subscribed map[string][]string, isNew func(*node) bool) (out []*node) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.targets = make(map[string]Events)
@@ -297,7 +316,7 @@ func (m *Monitor) aim(t *tree, subscribed map[string][]string) (out []*node) {
 		}
 		out = append(out, n)
 		m.targets[n.Name] = e
-		if _, known := m.told[n.Name]; !known {
+		if _, known := m.told[n.Name]; !known && !isNew(n) {
 			if state, ok := m.l.a.remembered(n.Dir); ok {
 				m.told[n.Name] = state
 			}
