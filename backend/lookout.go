@@ -46,6 +46,7 @@ type lookout struct {
 // rename is one that a session of ours does.
 type rename struct {
 	from, to string
+	mere     bool // only mailboxes beneath from are renamed, since it is none itself
 	done     bool
 	told     bool // owned by who holds looking
 }
@@ -112,8 +113,8 @@ func (l *lookout) treeMoved() {
 
 // renaming notes what would otherwise look like a DELETE and a CREATE, or many of them. The
 // function it returns is called when the rename is done, or has failed.
-func (l *lookout) renaming(from, to string) (finish func(ok bool)) {
-	r := &rename{from: from, to: to}
+func (l *lookout) renaming(from, to string, mere bool) (finish func(ok bool)) {
+	r := &rename{from: from, to: to, mere: mere}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.monitors) > 0 && len(l.renames) < maxRenames {
@@ -332,10 +333,7 @@ func (r *rename) arrived(old, now *tree, sep string) bool {
 	if n := now.byName[r.to]; n != nil && isNew(n) {
 		return true
 	}
-	if from := old.byName[r.from]; from == nil || from.exists {
-		return false
-	}
-	return slices.ContainsFunc(now.nodes, func(n *node) bool { return strings.HasPrefix(n.Name, r.to+sep) && isNew(n) })
+	return r.mere && slices.ContainsFunc(now.nodes, func(n *node) bool { return strings.HasPrefix(n.Name, r.to+sep) && isNew(n) })
 }
 
 // treeChanges lists the names that are affected (RFC 5465 §5.4): those that are new, gone or renamed, and

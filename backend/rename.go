@@ -58,7 +58,7 @@ func (a *Account) Rename(ctx context.Context, from, to string) error {
 	if err != nil {
 		return err
 	}
-	finish := a.lookout.renaming(from, to)
+	finish := a.lookout.renaming(from, to, !n.exists)
 	err = a.renameAll(moves)
 	finish(err == nil)
 	thaw(err == nil)
@@ -72,7 +72,7 @@ func (a *Account) Rename(ctx context.Context, from, to string) error {
 // emptyInbox moves INBOX's mail to a new mailbox; INBOX and its children stay.
 func (a *Account) emptyInbox(ctx context.Context, to string) error {
 	to = strings.TrimSuffix(to, string(a.loc.separator()))
-	finish := a.lookout.renaming(inboxName, to)
+	finish := a.lookout.renaming(inboxName, to, false)
 	err := a.Create(ctx, to, nil)
 	finish(err == nil)
 	if err != nil {
