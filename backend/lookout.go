@@ -454,6 +454,9 @@ type boxState struct {
 	modseq                       uint64
 }
 
+// isMade reports whether it is that of a mailbox that the session has just made, of which nobody knows the UIDVALIDITY yet.
+func (s boxState) isMade() bool { return s.validity == 0 }
+
 func (mb *Mailbox) state() boxState {
 	s := mb.snap.Load()
 	return boxState{n: s.n, unseen: s.sum((*chunk).unseenCount), uidNext: s.uidNext, validity: mb.uidValidity, modseq: s.modseq}

@@ -167,21 +167,21 @@ func (m *Monitor) setOwn(names []string) {
 	m.own = names
 }
 
-// Created says that the session itself has put messages into a mailbox, that with this UIDVALIDITY: which need not be
-// told to it.
-func (m *Monitor) Created(validity uint32, uids imap.UIDSet) {
+// Created says that the session itself has put messages into a mailbox, which need not be told to it.
+func (m *Monitor) Created(name string, validity uint32, uids imap.UIDSet) {
+	name = m.l.a.loc.canonical(name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for name, s := range m.told {
-		if s.validity != validity {
-			continue
-		}
-		for _, r := range uids {
-			s.n += uint32(r.Stop-r.Start) + 1
-			s.uidNext = max(s.uidNext, uint32(r.Stop)+1)
-		}
-		m.told[name] = s
+	s, known := m.told[name]
+	if !known || s.validity != validity && !s.isMade() {
+		return
 	}
+	s.validity = validity
+	for _, r := range uids {
+		s.n += uint32(r.Stop-r.Start) + 1
+		s.uidNext = max(s.uidNext, uint32(r.Stop)+1)
+	}
+	m.told[name] = s
 }
 
 // Take returns what has happened since the last time. modSeq is set for those who know mod-sequences: without, a
@@ -193,11 +193,14 @@ func (m *Monitor) Take(modSeq bool) (n Notices) {
 	m.names, m.metadata, m.entries = nil, nil, 0
 	for name, now := range m.pending {
 		old, known := m.told[name]
+		if known && now.validity == old.validity && now.uidNext < old.uidNext {
+			continue // from before the session's own messages came: it is about to be looked at again
+		}
 		m.told[name] = now
 		events := m.targets[name]
-		messages := now.n != old.n || now.uidNext != old.uidNext || now.validity != old.validity
+		messages := now.n != old.n || now.uidNext != old.uidNext || now.validity != old.validity && !old.isMade()
 		flags := now.unseen != old.unseen || modSeq && now.modseq != old.modseq
-		if !known && now.n == 0 && now.uidNext == 1 {
+		if (!known || old.isMade()) && now.n == 0 && now.uidNext == 1 {
 			continue // a new mailbox, which nothing has happened in
 		}
 		if !known || messages || flags && events&FlagChange != 0 {
@@ -316,10 +319,15 @@ func (m *Monitor) aim(t *tree, subscribed map[string][]string, isNew func(*node)
 		}
 		out = append(out, n)
 		m.targets[n.Name] = e
-		if _, known := m.told[n.Name]; !known && !isNew(n) {
-			if state, ok := m.l.a.remembered(n.Dir); ok {
-				m.told[n.Name] = state
+		if _, known := m.told[n.Name]; known {
+			continue
+		}
+		if isNew(n) {
+			if m.isOwn(n.Name) {
+				m.told[n.Name] = boxState{uidNext: 1}
 			}
+		} else if state, ok := m.l.a.remembered(n.Dir); ok {
+			m.told[n.Name] = state
 		}
 	}
 	for name := range m.told {

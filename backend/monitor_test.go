@@ -89,7 +89,7 @@ func TestMonitorOwn(t *testing.T) {
 	v.Sync(true)
 	data, err := v.Copy(ctx, []uint32{1}, "Work")
 	w.must(err)
-	m.Created(data.UIDValidity, data.DestUIDs)
+	m.Created("Work", data.UIDValidity, data.DestUIDs)
 	w.must(a.Create(ctx, "Other", nil))
 	w.must(a.Rename(ctx, "Other", "Another"))
 	all := notices(t, m, func(all Notices) bool {

@@ -92,7 +92,7 @@ func (c *conn) append(ctx context.Context, name string, m appendMessage) error {
 	if err != nil {
 		return err
 	}
-	c.created(validity, imap.UIDSetNum(uids...))
+	c.created(name, validity, imap.UIDSetNum(uids...))
 	c.tellSpelling(name)
 	if c.has("UIDPLUS") && len(uids) > 0 {
 		b := wire.AppendUint([]byte("APPENDUID "), validity)

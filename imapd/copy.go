@@ -50,7 +50,7 @@ func (c *conn) copy(ctx context.Context, set imap.NumSet, dest string) error {
 	if err != nil {
 		return err
 	}
-	c.created(data.UIDValidity, data.DestUIDs)
+	c.created(dest, data.UIDValidity, data.DestUIDs)
 	if c.has("UIDPLUS") && len(data.DestUIDs) > 0 {
 		c.completed(copyUID(data), completedText(c.name))
 	}
@@ -79,7 +79,7 @@ func (c *conn) move(ctx context.Context, set imap.NumSet, dest string) error {
 	if err != nil {
 		return err
 	}
-	c.created(data.UIDValidity, data.DestUIDs)
+	c.created(dest, data.UIDValidity, data.DestUIDs)
 	if c.has("UIDPLUS") && len(data.DestUIDs) > 0 {
 		c.untagged("OK [" + copyUID(data) + "] Moved UIDs.")
 	}

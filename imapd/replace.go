@@ -58,7 +58,7 @@ func (c *conn) replace(ctx context.Context, set imap.NumSet, name string, m appe
 	if err != nil {
 		return err
 	}
-	c.created(validity, imap.UIDSetNum(uids...))
+	c.created(name, validity, imap.UIDSetNum(uids...))
 	c.tellSpelling(name)
 	if c.has("UIDPLUS") {
 		b := wire.AppendUint(append(c.out.begin(), "* OK [APPENDUID "...), validity)
