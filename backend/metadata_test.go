@@ -3,6 +3,7 @@ package backend
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -66,4 +67,32 @@ func TestMetadataOfOthers(t *testing.T) {
 	if len(list) != 1 || list[0].Name != "/shared/comment" {
 		t.Errorf("%v", list)
 	}
+}
+
+// Where the annotations of a command can't be set, the special use that it also asks for is not given either.
+func TestSpecialUseAllOrNothing(t *testing.T) {
+	w := newWorld(t)
+	a := w.start()
+	w.must(a.Create(t.Context(), "Drafts", nil))
+	w.must(a.Create(t.Context(), "Work", nil))
+	use, value := `\Drafts`, "x"
+	changes := []Metadata{{SpecialUseEntry, &use}}
+	for i := range maxMetadata + 1 {
+		changes = append(changes, Metadata{fmt.Sprintf("/private/vendor/x/%d", i), &value})
+	}
+	if err := a.SetMetadata(t.Context(), "Work", changes, nil); codeOf(err) != "METADATA TOOMANY" {
+		t.Fatalf("got %v", err)
+	}
+	check := func(want map[string]string) {
+		t.Helper()
+		if got, err := a.SpecialUses(); err != nil || !maps.Equal(got, want) {
+			t.Errorf("got %v, %v, want %v", got, err, want)
+		}
+	}
+	check(map[string]string{"Drafts": use})
+	w.must(a.SetMetadata(t.Context(), "Work", changes[:2], nil))
+	check(map[string]string{"Work": use})
+	// Without one it goes back to the mailbox with the name.
+	w.must(a.SetMetadata(t.Context(), "Work", []Metadata{{SpecialUseEntry, nil}}, nil))
+	check(map[string]string{"Drafts": use})
 }
