@@ -7,6 +7,7 @@
 //	dovecot-keywords       which keyword each of the letters a to z means in a folder
 //	maildir-imapd-keywords the keywords beyond these 26 (ours; Dovecot keeps them only in its index)
 //	maildir-imapd-metadata annotations (ours), of a folder or, in another file, of an account
+//	dovecot-acl            who may do what with a folder
 //	subscriptions          the subscribed folders of an account, version 1 or 2
 //
 // Every writer takes the file's lock as Dovecot does, reads what others wrote
@@ -17,7 +18,7 @@
 // # Locks
 //
 // A lock is a file beside the data, as Dovecot makes it: dovecot-uidlist.lock,
-// dovecot-keywords.lock, subscriptions.lock, and so for our own. Who needs two takes that of the uidlist
+// dovecot-keywords.lock, dovecot-acl.lock, subscriptions.lock, and so for our own. Who needs two takes that of the uidlist
 // first. The lock of a process that is gone is overridden. dovecot-uidvalidity
 // needs none: its marker file is renamed.
 //
