@@ -15,7 +15,7 @@ import (
 	"github.com/emersion/go-maildir"
 )
 
-// Account is one user's mail. Safe for concurrent use. Mailbox names are UTF-8
+// Account is a tree of mail: that of one user, or one that several share. Safe for concurrent use. Mailbox names are UTF-8
 // with the account's separator; INBOX in any case is INBOX.
 type Account struct {
 	// Immutable after openAccount.
@@ -37,6 +37,7 @@ type Account struct {
 	lookout *lookout   // for monitors
 	quota   *quota     // immutable
 	subsMu  sync.Mutex // guards subs, and is held while its file is written
+	acls    acls       // of a shared tree
 
 	mu    sync.Mutex
 	boxes map[string]*Mailbox // by directory
@@ -63,7 +64,7 @@ func openAccount(_ context.Context, b *Backend, user string, loc Location, creat
 	if a.root, err = os.OpenRoot(loc.Root); err != nil {
 		return nil, err
 	}
-	if fi, err := a.root.Stat(path.Join(loc.inboxDir(), "cur")); err != nil || !fi.IsDir() {
+	if fi, err := a.root.Stat(path.Join(loc.inboxDir(), "cur")); !loc.Shared && (err != nil || !fi.IsDir()) {
 		return nil, errors.Join(fmt.Errorf("%s is no Maildir: it has no directory cur", loc.Root), err)
 	}
 	if a.rootInfo, err = a.root.Stat("."); err != nil {

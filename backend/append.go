@@ -17,18 +17,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Append begins an APPEND (or MULTIAPPEND) to name; [TRYCREATE] where it is missing, [OVERQUOTA] where the quota is used up.
-// Nothing is visible before Commit. Abort must be called in the end.
-func (a *Account) Append(ctx context.Context, name string) (*Appender, error) {
-	mb, err := a.mailbox(ctx, name)
+// Append begins an APPEND (or MULTIAPPEND) to name; [TRYCREATE] where it is missing, [NOPERM] where the user has no right to it,
+// [OVERQUOTA] where the quota is used up. Nothing is visible before Commit. Abort must be called in the end.
+func (u *User) Append(ctx context.Context, name string) (*Appender, error) {
+	mb, rights, err := u.mailbox(ctx, name, RightInsert)
 	if err != nil {
 		return nil, tryCreate(err)
 	}
-	if err := a.quota.full(ctx); err != nil {
+	if err := mb.a.quota.full(ctx); err != nil {
 		mb.release()
 		return nil, err
 	}
-	return &Appender{mb: mb}, nil
+	return &Appender{mb: mb, rights: rights}, nil
 }
 
 // tryCreate says that CREATE would help, where it would (RFC 3501 §7.1).
@@ -42,6 +42,7 @@ func tryCreate(err error) error {
 // Appender collects the messages of one APPEND. Owned by one goroutine.
 type Appender struct {
 	mb      *Mailbox
+	rights  Rights // of the user, to mb
 	pending []arriving
 	credit  Usage // what goes when they have come, see View.Replace
 }
@@ -75,7 +76,7 @@ func (p *Appender) Add(flags []imap.Flag, date time.Time, r io.Reader, size int6
 // returned and nothing stays.
 func (p *Appender) Compose(flags []imap.Flag, date time.Time, write func(io.Writer) error) (err error) {
 	mb := p.mb
-	x := arriving{from: mb.d.tmp, base: freshBase(), names: flags}
+	x := arriving{from: mb.d.tmp, base: freshBase(), names: p.rights.flags(flags)}
 	x.name = x.base
 	f, err := x.from.create(x.name, mb.a.filePerm)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -90,19 +90,20 @@ func (j *jobs) close() {
 
 // Open opens user's account. It fails where the root is missing or is no Maildir,
 // unless create is set, which makes it. Every session calls Open, and Close on
-// what it gets; sessions of one Location share its mailboxes.
-func (b *Backend) Open(ctx context.Context, user string, loc Location, create bool) (*Account, error) {
+// what it gets; sessions of one Location share its mailboxes. What others share with the user is added by User.Share.
+func (b *Backend) Open(ctx context.Context, user string, loc Location, create bool) (*User, error) {
 	a, err := b.share(ctx, user, loc, create)
-	if err == nil {
-		a.quota.configure(loc.Quota)
+	if err != nil {
+		return nil, err
 	}
-	return a, err
+	a.quota.configure(loc.Quota)
+	return &User{Account: a, id: identity{name: user}}, nil
 }
 
 // share finds the account where it is open, else opens it.
 func (b *Backend) share(ctx context.Context, user string, loc Location, create bool) (*Account, error) {
 	key := fmt.Sprintf("%q", []any{loc.Root, loc.Layout, loc.Separator, loc.Control, loc.Index, loc.DirName,
-		loc.Prefix, loc.SpecialUse, loc.FollowSymlinks, loc.Inbox, loc.UTF8})
+		loc.Prefix, loc.SpecialUse, loc.FollowSymlinks, loc.Inbox, loc.UTF8, loc.Shared})
 	if a := b.open(key, loc.Root); a != nil {
 		return a, nil
 	}

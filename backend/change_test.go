@@ -40,7 +40,7 @@ func layouts(t *testing.T, test func(t *testing.T, w *world, l Location)) {
 	}
 }
 
-func (w *world) names(a *Account) (names []string) {
+func (w *world) names(a *User) (names []string) {
 	w.t.Helper()
 	list, err := a.List(w.t.Context(), "", []string{"*"}, nil)
 	w.must(err)
@@ -54,7 +54,7 @@ func (w *world) names(a *Account) (names []string) {
 	return names
 }
 
-func (w *world) wantNames(a *Account, want ...string) {
+func (w *world) wantNames(a *User, want ...string) {
 	w.t.Helper()
 	if got := w.names(a); !slices.Equal(got, append([]string{"INBOX"}, want...)) {
 		w.t.Errorf("mailboxes %q, want INBOX and %q", got, want)
@@ -64,7 +64,7 @@ func (w *world) wantNames(a *Account, want ...string) {
 var noDate time.Time
 
 // put appends a message, and returns the mailbox's UIDVALIDITY and the message's UID.
-func (w *world) put(a *Account, name, text string) (uint32, imap.UID) {
+func (w *world) put(a *User, name, text string) (uint32, imap.UID) {
 	w.t.Helper()
 	p, err := a.Append(w.t.Context(), name)
 	w.must(err)
@@ -75,7 +75,7 @@ func (w *world) put(a *Account, name, text string) (uint32, imap.UID) {
 	return validity, uids[0]
 }
 
-func (w *world) peek(a *Account, name string) (validity uint32, n uint32) {
+func (w *world) peek(a *User, name string) (validity uint32, n uint32) {
 	w.t.Helper()
 	v, err := a.Select(w.t.Context(), name, true)
 	w.must(err)

@@ -47,7 +47,7 @@ func TestContext(t *testing.T) {
 		deliver()
 	}
 	v := w.sel(w.start(), "INBOX", false)
-	other := w.sel(v.mb.a, "INBOX", false)
+	other := w.sel(v.user, "INBOX", false)
 	key := or(and(flag(imap.FlagFlagged), Key{Op: KeySeq, Seq: imap.SeqSet{{Start: 1, Stop: 10}}}), and(not(flag(imap.FlagSeen)), head("Subject", "5")), flag(imap.FlagDraft))
 	pinned := v.pin(&key)
 	fresh := func(order []SortCriterion) (uids []uint32) {

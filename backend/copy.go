@@ -12,70 +12,71 @@ import (
 )
 
 // Copy copies messages to the mailbox dest: all or none (RFC 3501 §6.4.7).
-// [TRYCREATE] where dest is missing, [OVERQUOTA] where there is no room for all, ErrGone where one of the messages is.
+// [TRYCREATE] where dest is missing, [NOPERM] where the user has no right to it, [OVERQUOTA] where there is no room for all, ErrGone where one of
+// the messages is.
 func (v *View) Copy(ctx context.Context, seqs []uint32, dest string) (data *imap.CopyData, err error) {
-	var add Usage
-	if v.mb.a.quota.limited() {
-		for _, seq := range seqs {
-			add = add.plus(v.mb.usage(v.told.at(seq)))
-		}
-	}
-	arrived, err := v.mb.a.quota.reserve(ctx, add)
-	if err != nil {
-		return nil, tryFirst(ctx, v.mb.a, dest, err)
-	}
-	defer func() {
-		if err != nil {
-			add = Usage{}
-		}
-		arrived(add)
-	}()
-	return v.transfer(ctx, seqs, dest, (*transfer).copyAll)
-}
-
-// tryFirst returns err, or the reason why dest can't be copied to at all, which is told first.
-func tryFirst(ctx context.Context, a *Account, dest string, err error) error {
-	mb, err2 := a.mailbox(ctx, dest)
-	if err2 != nil {
-		return tryCreate(err2)
-	}
-	mb.release()
-	return err
+	return v.transfer(ctx, seqs, dest, true, (*transfer).copyAll)
 }
 
 // Move moves them (RFC 6851): each message is in one of the two mailboxes at
-// any time. The account's quota has no part in it: all mailboxes have the same. Those that are gone already are left out. Call Sync(true) after
-// COPYUID was sent.
+// any time. Within an account quota has no part in it: all mailboxes have the same. Those that are gone already are left out. Call Sync(true) after
+// COPYUID was sent. It wants the rights of COPY, of STORE with \Deleted, and of EXPUNGE (RFC 6851 §4.2).
 func (v *View) Move(ctx context.Context, seqs []uint32, dest string) (*imap.CopyData, error) {
 	if v.readOnly {
 		return nil, errReadOnly
 	}
-	return v.transfer(ctx, seqs, dest, (*transfer).move)
+	if !v.rights.Has(RightDeleted | RightExpunge) {
+		return nil, errNoPerm
+	}
+	return v.transfer(ctx, seqs, dest, false, (*transfer).move)
 }
 
 // transfer is a COPY or MOVE under way. The turns of both mailboxes are held.
 type transfer struct {
 	v        *View
 	src, dst *Mailbox
+	rights   Rights     // to dst
 	asked    int        // messages that the client named
 	from     []msg      // those that are there, ascending
 	to       []arriving // what they become, in the same order
 	uids     []imap.UID // of these
 }
 
-func (v *View) transfer(ctx context.Context, seqs []uint32, dest string, do func(*transfer, context.Context) error) (*imap.CopyData, error) {
-	dst, err := v.mb.a.mailbox(ctx, dest)
+// transfer copies or moves. more says that there is more mail than before then, also within one account.
+func (v *View) transfer(ctx context.Context, seqs []uint32, dest string, more bool, do func(*transfer, context.Context) error) (data *imap.CopyData, err error) {
+	dst, rights, err := v.user.mailbox(ctx, dest, RightInsert)
 	if err != nil {
 		return nil, tryCreate(err)
 	}
 	defer dst.release()
+	if more || dst.a != v.mb.a {
+		var add Usage
+		if dst.a.quota.limited() || !more && v.mb.a.quota.limited() {
+			for _, seq := range seqs {
+				add = add.plus(v.mb.usage(v.told.at(seq)))
+			}
+		}
+		arrived, err2 := dst.a.quota.reserve(ctx, add)
+		if err2 != nil {
+			return nil, err2
+		}
+		defer func() {
+			if err != nil {
+				add = Usage{}
+			}
+			arrived(add)
+			if !more {
+				v.mb.a.quota.changed(add.negative())
+			}
+		}()
+	}
 	leave, err := enterBoth(ctx, v.mb, dst)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
 	for try := 0; ; try++ {
-		t := &transfer{v: v, src: v.mb, dst: dst, asked: len(seqs)}
+		t := &transfer{v: v, src: v.mb, dst: dst, rights: rights, asked: len(seqs)}
 		if err = t.pick(ctx, seqs); err == nil {
 			err = do(t, ctx)
 		}
@@ -122,7 +123,7 @@ func (t *transfer) pick(ctx context.Context, seqs []uint32) error {
 		f, ok := known[m.flags]
 		if !ok {
 			var err error
-			if f, err = t.dst.flagsFor(ctx, m.flags.names(*now.names), true); err != nil {
+			if f, err = t.dst.flagsFor(ctx, t.rights.flags(m.flags.names(*now.names)), true); err != nil {
 				return err
 			}
 			known[m.flags] = f

@@ -37,7 +37,7 @@ func (mb *Mailbox) importCourier(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		done, err := mb.storeOne(ctx, m.uid, imap.StoreFlagsAdd, set, &put)
+		done, err := mb.storeOne(ctx, m.uid, AllRights, imap.StoreFlagsAdd, set, &put)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

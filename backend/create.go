@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"maildir-imapd/uidmap"
+
 	"github.com/emersion/go-imap/v2"
 )
 
@@ -63,7 +65,13 @@ func (a *Account) Create(ctx context.Context, name string, use []imap.MailboxAtt
 			}
 		}()
 	}
-	err = a.makeFolder(base, parentOnly)
+	var acl *uidmap.ACL
+	if a.loc.Shared {
+		if acl, err = a.parentACL(t, name); err != nil {
+			return err
+		}
+	}
+	err = a.makeFolder(base, parentOnly, acl)
 	a.forgetTree()
 	return err
 }
@@ -87,8 +95,8 @@ func (a *Account) newBase(t *tree, name string, levels []string) (string, error)
 	return a.loc.dirBelow("", levels)
 }
 
-// makeFolder makes a mailbox, or a directory for children only. folders.change is held.
-func (a *Account) makeFolder(base string, parentOnly bool) error {
+// makeFolder makes a mailbox, or a directory for children only. A mailbox takes over what acl says, if there is one. folders.change is held.
+func (a *Account) makeFolder(base string, parentOnly bool, acl *uidmap.ACL) error {
 	if parentOnly {
 		if err := a.mkdir(place{a.root, base}); err != nil {
 			return err
@@ -102,6 +110,9 @@ func (a *Account) makeFolder(base string, parentOnly bool) error {
 		return err
 	}
 	if fi, err := a.root.Lstat(n.Dir); err == nil && fi.IsDir() && a.loc.Layout == FS {
+		if err := a.inheritACL(acl, place{a.root, n.Dir}); err != nil {
+			return err
+		}
 		if err := a.makeParts(place{a.root, n.Dir}); err != nil {
 			return err
 		}
@@ -111,6 +122,9 @@ func (a *Account) makeFolder(base string, parentOnly bool) error {
 	}
 	tmp := place{a.root, scratch()}
 	err := a.makeParts(tmp)
+	if err == nil {
+		err = a.inheritACL(acl, tmp)
+	}
 	if err == nil && a.loc.Layout == MaildirPP {
 		err = a.root.WriteFile(path.Join(tmp.dir, maildirFolder), nil, a.filePerm)
 	}
@@ -127,6 +141,18 @@ func (a *Account) makeFolder(base string, parentOnly bool) error {
 		return errors.Join(err, a.root.RemoveAll(tmp.dir))
 	}
 	return a.syncAbove(n.Dir)
+}
+
+// inheritACL gives a new mailbox, before anybody can see it, its access control list. One that an administrator has put there stays.
+func (a *Account) inheritACL(acl *uidmap.ACL, to place) error {
+	if acl == nil {
+		return nil
+	}
+	own := uidmap.NewACL(to.root, to.dir, a.mapOptions())
+	if len(own.Entries()) > 0 {
+		return nil
+	}
+	return uidmap.CopyACL(acl, own)
 }
 
 // syncAbove makes the entries of all directories above dir durable.

@@ -1,10 +1,11 @@
 // Package backend is what a command means: accounts, mailboxes, views.
 //
 //	Backend   all open accounts of the process, and the watcher they share
-//	Account   one user's mail: the tree of folders, namespaces, subscriptions
+//	User      what one session sees: the user's own account, and shared ones with his rights
+//	Account   one tree of mail: folders, subscriptions, quota
 //	Mailbox   one folder, one owner for all sessions of all accounts that show it
 //	View      what one session sees of a selected mailbox
-//	Monitor   what one session hears of all others (NOTIFY), by the account's lookout
+//	Monitor   what one session hears of all others (NOTIFY), by the lookouts of its accounts
 //
 // # The mailbox and its snapshots
 //
@@ -28,6 +29,11 @@
 // What SORT and THREAD compare is in the mailbox's keyIndex, an immutable table by UID that whoever needs
 // more of it replaces, under a turn of its own, which is taken with nothing else held.
 //
+// # Who may do what
+//
+// An Account knows no users. User finds the account that a mailbox's name belongs to, and where that is a shared one asks for the rights (acl.go) before the
+// account does anything; a View has those of its user as they were at SELECT. Entries of dovecot-acl become rights in rights.go.
+//
 // # What other programs do
 //
 // follow.go hears of changes, scan.go looks at the folder, settle.go gives what was found its place in the
@@ -40,12 +46,12 @@
 //
 // # Order of locks
 //
-// lookout.looking; then Account.folders.change (CREATE, DELETE, RENAME); then folders.mu or Account.subsMu; then
+// lookout.looking, that of a user's own account before that of a shared one; then Account.folders.change (CREATE, DELETE, RENAME, SETACL); then folders.mu or Account.subsMu; then
 // Account.mu; then mailbox turns in the order of their folders' paths; then
 // dovecot-uidlist.lock of these folders in the same order; then Mailbox.mu; then
 // View.mu. A quota is counted before turns are taken (quota.counting, then folders.mu or
 // quota.mu); quota.mu may also be taken with turns held, and Backend.mu within it. lookout.mu may be taken with turns
-// held, and within it Monitor.mu, and within that Account.mu. Of an index.Folder, what is called with a turn held
+// held, and within it monitor.mu, and within that Account.mu. Of an index.Folder, what is called with a turn held
 // takes memory locks only; it asks the mailbox back (Mailbox.mu) with its own lock held. Nothing is held while a
 // socket is written, and imapd calls with nothing held.
 //

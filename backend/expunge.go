@@ -10,9 +10,14 @@ import (
 
 // Expunge removes the messages with \Deleted (of uids only, where that is not
 // nil) that the client knows of. Call Sync(true) after it.
+//
+// Errors: *imap.Error with NOPERM; others are faults.
 func (v *View) Expunge(ctx context.Context, uids *imap.UIDSet) error {
 	if v.readOnly {
 		return errReadOnly
+	}
+	if !v.rights.Has(RightExpunge) {
+		return errNoPerm
 	}
 	mb := v.mb
 	if err := mb.enter(ctx); err != nil {

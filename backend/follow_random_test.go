@@ -66,7 +66,7 @@ func TestFollowRandom(t *testing.T) {
 // program is one that has messages of its own in the folder.
 type program struct {
 	w    *world
-	a    *Account
+	a    *User
 	r    *rand.Rand
 	p, n int
 	base []string

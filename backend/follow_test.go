@@ -44,14 +44,14 @@ func (w *world) meanwhile(v *View, change func()) {
 func TestForeignChangeWithinOurs(t *testing.T) {
 	for _, again := range []struct {
 		name string
-		look func(w *world, a *Account, v *View) *View
+		look func(w *world, a *User, v *View) *View
 	}{
-		{"NOOP", func(w *world, _ *Account, v *View) *View {
+		{"NOOP", func(w *world, _ *User, v *View) *View {
 			w.must(v.Poll(t.Context()))
 			v.Sync(true)
 			return v
 		}},
-		{"SELECT", func(w *world, a *Account, v *View) *View {
+		{"SELECT", func(w *world, a *User, v *View) *View {
 			v.Close()
 			v, err := a.Select(t.Context(), "INBOX", false)
 			w.must(err)

@@ -14,24 +14,24 @@ import (
 //
 // A nil o is the plain LIST of RFC 3501, in which one empty pattern asks for the
 // separator; it tells of children and special uses, and not of \NonExistent.
-func (a *Account) List(ctx context.Context, ref string, list []string, o *imap.ListOptions) ([]imap.ListData, error) {
+func (u *User) List(ctx context.Context, ref string, list []string, o *imap.ListOptions) ([]imap.ListData, error) {
 	plain := o == nil
 	if plain && len(list) == 1 && list[0] == "" {
-		return []imap.ListData{{Attrs: []imap.MailboxAttr{imap.MailboxAttrNoSelect}, Delim: a.Delimiter()}}, nil
+		return []imap.ListData{{Attrs: []imap.MailboxAttr{imap.MailboxAttrNoSelect}, Delim: u.Delimiter()}}, nil
 	}
 	if plain {
 		o = &imap.ListOptions{ReturnChildren: true, ReturnSpecialUse: true}
 	}
-	t, err := a.readTree()
+	t, err := u.wholeTree()
 	if err != nil {
 		return nil, err
 	}
-	l := lister{a: a, o: o, plain: plain, patterns: compilePatterns(ref, list, a.loc.separator())}
-	if l.uses, err = a.specialUses(t); err != nil {
+	l := lister{a: u.Account, o: o, plain: plain, patterns: compilePatterns(ref, list, u.loc.separator())}
+	if l.uses, err = u.specialUses(t); err != nil {
 		return nil, err
 	}
 	if o.SelectSubscribed || o.ReturnSubscribed {
-		if l.subscribed, err = a.subscribed(); err != nil {
+		if l.subscribed, err = u.subscribed(); err != nil {
 			return nil, err
 		}
 	}
@@ -40,8 +40,8 @@ func (a *Account) List(ctx context.Context, ref string, list []string, o *imap.L
 
 // Describe returns the LIST data of one name as it is now: children, special uses, \Subscribed, and
 // \NonExistent where there is no such mailbox.
-func (a *Account) Describe(name string) (imap.ListData, error) {
-	all, err := a.DescribeAll([]string{name})
+func (u *User) Describe(name string) (imap.ListData, error) {
+	all, err := u.DescribeAll([]string{name})
 	if err != nil {
 		return imap.ListData{}, err
 	}
@@ -49,21 +49,21 @@ func (a *Account) Describe(name string) (imap.ListData, error) {
 }
 
 // DescribeAll is Describe for several names.
-func (a *Account) DescribeAll(names []string) ([]imap.ListData, error) {
-	t, err := a.readTree()
+func (u *User) DescribeAll(names []string) ([]imap.ListData, error) {
+	t, err := u.wholeTree()
 	if err != nil {
 		return nil, err
 	}
-	l := lister{a: a, o: &imap.ListOptions{ReturnChildren: true, ReturnSpecialUse: true, ReturnSubscribed: true}}
-	if l.uses, err = a.specialUses(t); err != nil {
+	l := lister{a: u.Account, o: &imap.ListOptions{ReturnChildren: true, ReturnSpecialUse: true, ReturnSubscribed: true}}
+	if l.uses, err = u.specialUses(t); err != nil {
 		return nil, err
 	}
-	if l.subscribed, err = a.subscribed(); err != nil {
+	if l.subscribed, err = u.subscribed(); err != nil {
 		return nil, err
 	}
 	out := make([]imap.ListData, len(names))
 	for i, name := range names {
-		name = a.loc.canonical(strings.TrimSuffix(name, string(a.loc.separator())))
+		name = u.loc.canonical(strings.TrimSuffix(name, string(u.loc.separator())))
 		n := t.byName[name]
 		if n == nil {
 			n = &node{folder: folder{Name: name}}

@@ -9,7 +9,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 )
 
-func (w *world) subscribe(a *Account, names ...string) {
+func (w *world) subscribe(a *User, names ...string) {
 	w.t.Helper()
 	for _, n := range names {
 		w.must(a.Subscribe(w.t.Context(), n))

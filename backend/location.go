@@ -34,6 +34,8 @@ type Location struct {
 	SpecialUse map[string]imap.MailboxAttr
 	// FollowSymlinks allows folders that are symlinks out of Root.
 	FollowSymlinks bool
+	// Shared is a tree that several users see: it has no INBOX, and each has the rights that its access control lists give him.
+	Shared bool
 	// Quota limits the account's mail. Where all is 0, maildirsize may have limits that others set.
 	Quota Usage
 }

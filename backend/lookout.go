@@ -33,7 +33,7 @@ type lookout struct {
 	lastTrouble string              // logged already
 
 	mu       sync.Mutex // guards the fields below; held for memory operations only, and innermost
-	monitors map[*Monitor]struct{}
+	monitors map[*monitor]struct{}
 	watches  map[string]*watcher.Watch // by the mailbox's directory
 	names    map[string]string         // of these mailboxes, by directory
 	dirty    map[string]bool           // directories
@@ -69,7 +69,7 @@ func newLookout(a *Account) *lookout {
 	return &lookout{
 		a:        a,
 		max:      maxMonitored,
-		monitors: make(map[*Monitor]struct{}),
+		monitors: make(map[*monitor]struct{}),
 		watches:  make(map[string]*watcher.Watch),
 		names:    make(map[string]string),
 		dirty:    make(map[string]bool),
@@ -130,7 +130,7 @@ func (l *lookout) renaming(from, to string, mere bool) (finish func(ok bool)) {
 }
 
 // add begins to tell m of changes.
-func (l *lookout) add(m *Monitor) error {
+func (l *lookout) add(m *monitor) error {
 	l.looking.Lock()
 	defer l.looking.Unlock()
 	if err := l.lookAtTree(); err != nil { // for those that are there already
@@ -141,6 +141,7 @@ func (l *lookout) add(m *Monitor) error {
 	start := !l.running
 	l.running = true
 	l.mu.Unlock()
+	l.lookAtRights(l.tree)
 	if start {
 		l.start()
 	}
@@ -167,7 +168,7 @@ func (l *lookout) start() {
 }
 
 // remove ends that.
-func (l *lookout) remove(m *Monitor) {
+func (l *lookout) remove(m *monitor) {
 	l.mu.Lock()
 	delete(l.monitors, m)
 	l.mu.Unlock()
@@ -281,7 +282,7 @@ func (l *lookout) metadataChanged(mailbox string, entries []string, by *Monitor)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for m := range l.monitors {
-		if m != by {
+		if !by.has(m) {
 			m.putMetadata(mailbox, entries, l.subscribed)
 		}
 	}
@@ -297,6 +298,7 @@ func (l *lookout) lookAtTree() error {
 	if err != nil {
 		return err
 	}
+	rights := l.lookAtRights(t)
 	old, oldSubscribed := l.tree, l.subscribed
 	l.tree, l.subscribed = t, subscribed
 	l.mu.Lock()
@@ -316,9 +318,14 @@ func (l *lookout) lookAtTree() error {
 		for _, name := range subs {
 			m.putName(NameChange{Name: name}, SubscriptionChange, oldSubscribed, subscribed)
 		}
+		for name := range rights[m] { // RFC 5465 §5.9; what is new or gone was told already
+			if old.byName[name] != nil && t.byName[name] != nil {
+				m.putName(NameChange{Name: name}, MailboxName, oldSubscribed, subscribed)
+			}
+		}
 	}
 	l.mu.Unlock()
-	if t != old || len(subs) > 0 {
+	if t != old || len(subs) > 0 || len(rights) > 0 {
 		l.aim(old, renames)
 	}
 	return nil

@@ -12,20 +12,20 @@ import (
 // Lsub answers LSUB (RFC 3501 §6.3.9): the subscribed names that match, existing or
 // not. With a '%' the parents that match of those that don't are \Noselect. Special-use attributes are
 // told too: Thunderbird looks for them here where there is no LIST-EXTENDED.
-func (a *Account) Lsub(ctx context.Context, ref, pattern string) ([]imap.ListData, error) {
-	t, err := a.readTree()
+func (u *User) Lsub(ctx context.Context, ref, pattern string) ([]imap.ListData, error) {
+	t, err := u.wholeTree()
 	if err != nil {
 		return nil, err
 	}
-	uses, err := a.specialUses(t)
+	uses, err := u.specialUses(t)
 	if err != nil {
 		return nil, err
 	}
-	subscribed, err := a.subscribed()
+	subscribed, err := u.subscribed()
 	if err != nil {
 		return nil, err
 	}
-	p := compilePattern(norm.NFC.String(ref+pattern), a.loc.separator())
+	p := compilePattern(norm.NFC.String(ref+pattern), u.loc.separator())
 	attrs := make(map[string][]imap.MailboxAttr)
 	for name := range subscribed {
 		if ctx.Err() != nil {
@@ -38,16 +38,16 @@ func (a *Account) Lsub(ctx context.Context, ref, pattern string) ([]imap.ListDat
 			}
 			continue
 		}
-		for name = a.loc.parent(name); p.inferiors && name != ""; name = a.loc.parent(name) {
+		for name = u.loc.parent(name); p.inferiors && name != ""; name = u.loc.parent(name) {
 			if subscribed[name] == nil && p.match(name) {
 				attrs[name] = []imap.MailboxAttr{imap.MailboxAttrNoSelect, imap.MailboxAttrHasChildren}
 			}
 		}
 	}
-	names := slices.SortedFunc(maps.Keys(attrs), a.loc.compareNames)
+	names := slices.SortedFunc(maps.Keys(attrs), u.loc.compareNames)
 	out := make([]imap.ListData, len(names))
 	for i, name := range names {
-		out[i] = imap.ListData{Attrs: attrs[name], Delim: a.Delimiter(), Mailbox: name}
+		out[i] = imap.ListData{Attrs: attrs[name], Delim: u.Delimiter(), Mailbox: name}
 	}
 	return out, nil
 }

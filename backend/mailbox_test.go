@@ -46,17 +46,17 @@ func (w *world) must(err error) {
 }
 
 // start starts a server and opens the account.
-func (w *world) start() *Account {
+func (w *world) start() *User {
 	w.t.Helper()
 	return w.startAt(Location{Root: w.root, Separator: '.'})
 }
 
-func (w *world) startAt(loc Location) *Account {
+func (w *world) startAt(loc Location) *User {
 	w.t.Helper()
 	return w.startWatching(loc, watcher.Options{})
 }
 
-func (w *world) startWatching(loc Location, o watcher.Options) *Account {
+func (w *world) startWatching(loc Location, o watcher.Options) *User {
 	w.t.Helper()
 	log := slog.New(slog.NewTextHandler(w.t.Output(), nil))
 	o.Log = log
@@ -104,7 +104,7 @@ func (w *world) files(dir string) (names []string) {
 	return names
 }
 
-func (w *world) sel(a *Account, name string, readOnly bool) *View {
+func (w *world) sel(a *User, name string, readOnly bool) *View {
 	w.t.Helper()
 	v, err := a.Select(w.t.Context(), name, readOnly)
 	w.must(err)

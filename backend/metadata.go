@@ -137,9 +137,8 @@ func (a *Account) annotations(f folder) *uidmap.Annotations {
 	return uidmap.NewAnnotations(f.control.root, f.control.dir, mailboxMetadata, a.mapOptions())
 }
 
-// isOthers reports whether a folder's control files lie outside the account, where others may
-// use the same.
-func (a *Account) isOthers(f folder) bool { return f.control.root != a.control }
+// isOthers reports whether others use the same folder, or may as its control files lie outside the account.
+func (a *Account) isOthers(f folder) bool { return a.loc.Shared || f.control.root != a.control }
 
 func isPrivate(name string) bool {
 	return len(name) >= len("/private") && strings.EqualFold(name[:len("/private")], "/private")

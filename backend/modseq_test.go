@@ -277,7 +277,7 @@ func TestModSeqUnreadable(t *testing.T) {
 	w.must(os.Rename(name, name+".kept"))
 	w.must(os.MkdirAll(name+"/in the way", 0o700))
 	a := w.start()
-	mb, err := a.mailbox(t.Context(), "INBOX")
+	mb, err := a.Account.mailbox(t.Context(), "INBOX")
 	w.must(err)
 	defer mb.release()
 	w.must(os.RemoveAll(name))

@@ -63,14 +63,16 @@ type Notices struct {
 // maxNames is the greatest number of names that wait to be told, and that of entries of annotations.
 const maxNames = 1000
 
-// Monitor tells one session what happens in its account, beyond the mailbox that it has selected. The state of a
+// monitor tells one session what happens in its account, beyond the mailbox that it has selected. The state of a
 // mailbox that changes a hundred times before the session comes to tell it is told once. Owned by its
 // session's goroutine; the lookout fills it.
-type Monitor struct {
+type monitor struct {
 	// Immutable.
 	l       *lookout
+	u       *User
+	s       *share // nil: the user's own account
 	scopes  []scope
-	changed chan struct{} // capacity 1
+	changed chan struct{} // capacity 1; of all monitors of the session
 
 	mu       sync.Mutex // guards the fields below; taken with lookout.mu held
 	targets  map[string]Events
@@ -81,6 +83,10 @@ type Monitor struct {
 	metadata map[string][]string
 	entries  int // in metadata
 	overflow bool
+	// Of a shared tree:
+	heard      map[string]bool     // the mailboxes that the user has the rights to hear of (RFC 5465 §3.1)
+	unheard    map[string]bool     // those that he had until the last look, and has no more
+	subscribed map[string][]string // by the user
 }
 
 // scope is a Scope with its names as a set.
@@ -89,12 +95,10 @@ type scope struct {
 	names map[string]bool
 }
 
-// Monitor begins to watch for what scopes ask. Close it before the account.
-//
-// Errors: *imap.Error with NOTIFICATIONOVERFLOW where that would be too many mailboxes.
-func (a *Account) Monitor(scopes []Scope) (*Monitor, error) {
-	m := &Monitor{
-		l: a.lookout, changed: make(chan struct{}, 1),
+// monitor begins to watch an account for what scopes ask; s says that it is a shared one.
+func (a *Account) monitor(u *User, s *share, scopes []Scope, changed chan struct{}) (*monitor, error) {
+	m := &monitor{
+		l: a.lookout, u: u, s: s, changed: changed,
 		told: make(map[string]boxState), pending: make(map[string]boxState),
 	}
 	for _, s := range scopes {
@@ -105,20 +109,17 @@ func (a *Account) Monitor(scopes []Scope) (*Monitor, error) {
 		m.scopes = append(m.scopes, x)
 	}
 	if err := m.l.add(m); err != nil {
-		m.Close()
+		m.close()
 		return nil, err
 	}
 	return m, nil
 }
 
-// Close ends it.
-func (m *Monitor) Close() { m.l.remove(m) }
+// close ends it.
+func (m *monitor) close() { m.l.remove(m) }
 
-// Changed is readable when Take may have something.
-func (m *Monitor) Changed() <-chan struct{} { return m.changed }
-
-// Mailboxes are those of whose messages is told now, in order.
-func (m *Monitor) Mailboxes() []string {
+// mailboxes are those of whose messages is told now, in order.
+func (m *monitor) mailboxes() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	names := make([]string, 0, len(m.targets))
@@ -129,8 +130,8 @@ func (m *Monitor) Mailboxes() []string {
 	return names
 }
 
-// Status looks at one of Mailboxes. ok is false where it isn't there any more. What is returned counts as told.
-func (m *Monitor) Status(ctx context.Context, name string) (c StatusChange, ok bool, err error) {
+// status looks at one of mailboxes. ok is false where it isn't there any more. What is returned counts as told.
+func (m *monitor) status(ctx context.Context, name string) (c StatusChange, ok bool, err error) {
 	state, err := m.l.a.glance(ctx, name)
 	if _, isIMAP := errors.AsType[*imap.Error](err); isIMAP {
 		return c, false, nil
@@ -144,15 +145,16 @@ func (m *Monitor) Status(ctx context.Context, name string) (c StatusChange, ok b
 	return state.change(name, m.targets[name]), true, nil
 }
 
-// Own runs a change of the tree or of the subscriptions by the session itself, of which it needs not be told: that
+// ownChange runs a change of the tree or of the subscriptions by the session itself, of which it needs not be told: that
 // of these names.
-func (m *Monitor) Own(change func() error, names ...string) error {
+func (m *monitor) ownChange(change func() error, names []string) error {
 	m.l.looking.Lock()
 	defer m.l.looking.Unlock()
 	err := m.l.lookAtTree() // what others did before
 	if err != nil {
 		return err
 	}
+	names = slices.Clone(names)
 	for i, name := range names {
 		names[i] = m.l.a.loc.canonical(strings.TrimSuffix(name, string(m.l.a.loc.separator())))
 	}
@@ -161,14 +163,15 @@ func (m *Monitor) Own(change func() error, names ...string) error {
 	return errors.Join(change(), m.l.lookAtTree())
 }
 
-func (m *Monitor) setOwn(names []string) {
+func (m *monitor) setOwn(names []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.own = names
 }
 
-// Created says that the session itself has put messages into a mailbox, which need not be told to it.
-func (m *Monitor) Created(name string, validity uint32, uids imap.UIDSet) {
+// created says that the session itself has put messages into a mailbox with this UIDVALIDITY, which need not be
+// told to it.
+func (m *monitor) created(name string, validity uint32, uids imap.UIDSet) {
 	name = m.l.a.loc.canonical(name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -184,9 +187,9 @@ func (m *Monitor) Created(name string, validity uint32, uids imap.UIDSet) {
 	m.told[name] = s
 }
 
-// Take returns what has happened since the last time. modSeq is set for those who know mod-sequences: without, a
+// take returns what has happened since the last time. modSeq is set for those who know mod-sequences: without, a
 // change of flags shows in the number of unseen messages only (RFC 5465 §5.1).
-func (m *Monitor) Take(modSeq bool) (n Notices) {
+func (m *monitor) take(modSeq bool) (n Notices) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n.Overflow, n.Names, n.Metadata = m.overflow, m.names, m.metadata
@@ -218,7 +221,7 @@ func (s boxState) change(name string, e Events) StatusChange {
 }
 
 // putState notes a mailbox's state.
-func (m *Monitor) putState(name string, state boxState) {
+func (m *monitor) putState(name string, state boxState) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if old, known := m.told[name]; m.targets[name] == 0 || known && old == state {
@@ -230,9 +233,19 @@ func (m *Monitor) putState(name string, state boxState) {
 }
 
 // putName notes a name, if e is asked for.
-func (m *Monitor) putName(c NameChange, e Events, subscribed ...map[string][]string) {
+func (m *monitor) putName(c NameChange, e Events, subscribed ...map[string][]string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.s != nil {
+		switch {
+		case !m.mayHear(c.Name) && c.OldName == "" || !m.mayHear(c.Name) && !m.mayHear(c.OldName):
+			return
+		case !m.mayHear(c.Name): // to him it is gone
+			c = NameChange{Name: c.OldName}
+		case !m.mayHear(c.OldName):
+			c.OldName = ""
+		}
+	}
 	wanted := slices.ContainsFunc(subscribed, func(s map[string][]string) bool {
 		return m.events(c.Name, s)&e != 0 || c.OldName != "" && m.events(c.OldName, s)&e != 0
 	})
@@ -248,14 +261,14 @@ func (m *Monitor) putName(c NameChange, e Events, subscribed ...map[string][]str
 }
 
 // putMetadata notes entries of a mailbox that have changed, of the account for "".
-func (m *Monitor) putMetadata(mailbox string, entries []string, subscribed map[string][]string) {
+func (m *monitor) putMetadata(mailbox string, entries []string, subscribed map[string][]string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	wanted := m.events(mailbox, subscribed)&MailboxMetadataChange != 0
 	if mailbox == "" { // whichever mailboxes it is asked for with
 		wanted = slices.ContainsFunc(m.scopes, func(s scope) bool { return s.Events&ServerMetadataChange != 0 })
 	}
-	if !wanted || m.overflow {
+	if !wanted || m.overflow || m.s != nil && !m.heard[mailbox] {
 		return
 	}
 	if m.metadata == nil {
@@ -275,14 +288,17 @@ func (m *Monitor) putMetadata(mailbox string, entries []string, subscribed map[s
 	m.wake()
 }
 
+// mayHear reports whether the user may, or could until just now, know of a name. mu is held.
+func (m *monitor) mayHear(name string) bool { return m.heard[name] || m.unheard[name] }
+
 // isOwn reports whether a name is affected by the session's own change: the parent too, which has a
 // child more or less.
-func (m *Monitor) isOwn(name string) bool {
+func (m *monitor) isOwn(name string) bool {
 	return slices.ContainsFunc(m.own, func(own string) bool { return name == own || name == m.l.a.loc.parent(own) })
 }
 
 // carry lets what the client knows follow mailboxes to their new names.
-func (m *Monitor) carry(renames []*rename, now *tree) {
+func (m *monitor) carry(renames []*rename, now *tree) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	sep := string(m.l.a.loc.separator())
@@ -301,7 +317,7 @@ func (m *Monitor) carry(renames []*rename, now *tree) {
 
 // aim returns the mailboxes that are to be watched, and forgets what it knew of others. Of a mailbox that is not new in the tree
 // the client is taken to know what we remember.
-func (m *Monitor) aim(t *tree, subscribed map[string][]string, isNew func(*node) bool) (out []*node) {
+func (m *monitor) aim(t *tree, subscribed map[string][]string, isNew func(*node) bool) (out []*node) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.targets = make(map[string]Events)
@@ -310,7 +326,7 @@ func (m *Monitor) aim(t *tree, subscribed map[string][]string, isNew func(*node)
 	}
 	for _, n := range t.nodes {
 		e := m.events(n.Name, subscribed) & (MessageChange | FlagChange)
-		if !n.Selectable || e == 0 {
+		if !n.Selectable || e == 0 || m.s != nil && !m.heard[n.Name] {
 			continue
 		}
 		if len(out) == m.l.max {
@@ -340,7 +356,7 @@ func (m *Monitor) aim(t *tree, subscribed map[string][]string, isNew func(*node)
 }
 
 // overflowed ends the monitor. mu is held.
-func (m *Monitor) overflowed() {
+func (m *monitor) overflowed() {
 	m.overflow = true
 	m.targets, m.names, m.metadata = nil, nil, nil
 	clear(m.told)
@@ -348,13 +364,13 @@ func (m *Monitor) overflowed() {
 	m.wake()
 }
 
-func (m *Monitor) isOverflowed() bool {
+func (m *monitor) isOverflowed() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.overflow
 }
 
-func (m *Monitor) wake() {
+func (m *monitor) wake() {
 	select {
 	case m.changed <- struct{}{}:
 	default:
@@ -362,8 +378,14 @@ func (m *Monitor) wake() {
 }
 
 // events are those that are asked for of one name: of all scopes that it is in (RFC 5465 §6).
-func (m *Monitor) events(name string, subscribed map[string][]string) (e Events) {
+func (m *monitor) events(name string, subscribed map[string][]string) (e Events) {
+	if m.s != nil {
+		subscribed = m.subscribed
+	}
 	for i := range m.scopes {
+		if m.s != nil && m.scopes[i].Kind == Personal {
+			continue // what is shared is not
+		}
 		if s := &m.scopes[i]; s.Events&^e != 0 && s.has(name, subscribed, &m.l.a.loc) {
 			e |= s.Events
 		}

@@ -31,7 +31,7 @@ func notices(t *testing.T, m *Monitor, want func(all Notices) bool) (all Notices
 	}
 }
 
-func (w *world) monitor(a *Account, scopes ...Scope) *Monitor {
+func (w *world) monitor(a *User, scopes ...Scope) *Monitor {
 	w.t.Helper()
 	m, err := a.Monitor(scopes)
 	w.must(err)
@@ -115,9 +115,9 @@ func TestMonitorBounds(t *testing.T) {
 		w.must(os.MkdirAll(filepath.Join(w.root, fmt.Sprintf(".F%04d", i), "cur"), 0o700))
 	}
 	a.lookout.treeMoved() // don't wait for the next look
-	for deadline := time.Now().Add(20 * time.Second); !m.isOverflowed(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); !m.parts[0].isOverflowed(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d names wait, and there is no overflow", len(m.names))
+			t.Fatalf("%d names wait, and there is no overflow", len(m.parts[0].names))
 		}
 	}
 	if n := m.Take(false); !n.Overflow || len(n.Names) > 0 {

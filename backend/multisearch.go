@@ -8,14 +8,14 @@ const SubtreeOne = Named + 1
 
 // Mailboxes returns the mailboxes that one of the scopes is about and that can be selected, each once, in the order of
 // LIST. Names of mailboxes that do not exist are passed over.
-func (a *Account) Mailboxes(scopes []Scope) ([]string, error) {
-	t, err := a.readTree()
+func (u *User) Mailboxes(scopes []Scope) ([]string, error) {
+	t, err := u.wholeTree()
 	if err != nil {
 		return nil, err
 	}
 	var subscribed map[string][]string
 	if slices.ContainsFunc(scopes, func(s Scope) bool { return s.Kind == Subscribed }) {
-		if subscribed, err = a.subscribed(); err != nil {
+		if subscribed, err = u.subscribed(); err != nil {
 			return nil, err
 		}
 	}
@@ -23,18 +23,29 @@ func (a *Account) Mailboxes(scopes []Scope) ([]string, error) {
 	for i, s := range scopes {
 		sets[i] = scope{Scope: s, names: make(map[string]bool, len(s.Names))}
 		for _, name := range s.Names {
-			sets[i].names[a.loc.canonical(name)] = true
+			sets[i].names[u.loc.canonical(name)] = true
 		}
 	}
 	var names []string
 	for _, n := range t.nodes {
 		if n.Selectable && slices.ContainsFunc(sets, func(s scope) bool {
-			if s.Kind == SubtreeOne {
-				return s.names[n.Name] || s.names[a.loc.parent(n.Name)]
+			if s.Kind == Personal && u.share(n.Name) != nil {
+				return false // RFC 5465 §6.3: the personal namespace
 			}
-			return s.has(n.Name, subscribed, &a.loc)
+			if s.Kind == SubtreeOne {
+				return s.names[n.Name] || s.names[u.loc.parent(n.Name)]
+			}
+			return s.has(n.Name, subscribed, &u.loc)
 		}) {
 			names = append(names, n.Name)
+		}
+	}
+	for _, s := range scopes {
+		for _, name := range s.Names { // whoever names a mailbox need not be able to look it up (RFC 7377 §2.2)
+			name = u.loc.canonical(name)
+			if _, _, err := u.may(name, RightRead); s.Kind == Named && t.byName[name] == nil && err == nil && u.share(name) != nil {
+				names = append(names, name)
+			}
 		}
 	}
 	return names, nil

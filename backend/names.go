@@ -123,7 +123,8 @@ func (l *Location) checkLevel(level string) error {
 	case l.Layout == MaildirPP && strings.Contains(level, "."):
 		return cannot("A name can't have the character '.'")
 	case l.Layout == FS && (level == "." || strings.HasPrefix(level, "..")),
-		l.Layout == FS && (isMaildirPart(level) || level == l.DirName):
+		l.Layout == FS && (isMaildirPart(level) || level == l.DirName),
+		l.Layout == FS && l.Shared && strings.HasPrefix(level, aclPrefix): // it would take the place of its parent's list
 		return cannot("The name is reserved")
 	}
 	return nil

@@ -96,7 +96,7 @@ func TestEmailIDStays(t *testing.T) {
 	})
 	check("COPY and MOVE", "Work", want[0], want[2], want[6], want[1], want[3])
 	check("what stays", "INBOX", want[0], want[2], want[4], want[5], want[6])
-	w.run(l, func(a *Account) { w.must(a.Rename(t.Context(), "Work", "Play.ground")) })
+	w.run(l, func(a *User) { w.must(a.Rename(t.Context(), "Work", "Play.ground")) })
 	check("RENAME", "Play.ground", want[0], want[2], want[6], want[1], want[3])
 	for _, name := range w.files(".Play.ground/cur") {
 		w.rename(".Play.ground/cur/"+name, "cur/"+name)

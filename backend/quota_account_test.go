@@ -15,13 +15,13 @@ import (
 	"github.com/emersion/go-imap/v2"
 )
 
-func (w *world) limit(a *Account, limits Usage) {
+func (w *world) limit(a *User, limits Usage) {
 	w.t.Helper()
 	a.quota.configure(limits)
 }
 
 // usage is what the account says is used.
-func (w *world) usage(a *Account) Usage {
+func (w *world) usage(a *User) Usage {
 	w.t.Helper()
 	q, err := a.Quota(w.t.Context())
 	w.must(err)
@@ -63,7 +63,7 @@ func isOverQuota(err error) bool {
 	return ok && e.Code == imap.ResponseCodeOverQuota
 }
 
-func (w *world) append(a *Account, folder, text string) error {
+func (w *world) append(a *User, folder, text string) error {
 	p, err := a.Append(w.t.Context(), folder)
 	if err != nil {
 		return err

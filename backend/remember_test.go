@@ -97,7 +97,7 @@ func (w *world) answers(v *View) (out []string) {
 }
 
 // run starts a server, and ends it after f: what is to be remembered is on disk then.
-func (w *world) run(l Location, f func(*Account)) {
+func (w *world) run(l Location, f func(*User)) {
 	w.t.Helper()
 	l.Root = w.root
 	log := slog.New(slog.NewTextHandler(w.t.Output(), nil))
@@ -114,7 +114,7 @@ func (w *world) run(l Location, f func(*Account)) {
 // in runs f with a view of a mailbox, in a server of its own.
 func (w *world) in(l Location, name string, f func(*View)) {
 	w.t.Helper()
-	w.run(l, func(a *Account) {
+	w.run(l, func(a *User) {
 		v, err := a.Select(w.t.Context(), name, false)
 		w.must(err)
 		f(v)
@@ -290,7 +290,7 @@ func TestIndexOfRenamedAndDeleted(t *testing.T) {
 			}
 			w.deliver(".old", "", "Subject: s\n\n")
 			w.in(l, "old", func(v *View) { w.answers(v) })
-			w.run(l, func(a *Account) {
+			w.run(l, func(a *User) {
 				v, err := a.Select(t.Context(), "old", false)
 				w.must(err)
 				if _, ok := v.Envelope(nil, 1); !ok {
@@ -317,7 +317,7 @@ func TestIndexOfRenamedAndDeleted(t *testing.T) {
 			if w.exists(".new/"+indexName) == (dir != "") || w.exists(indexName) {
 				t.Errorf("INDEX=%s: it lies elsewhere", dir)
 			}
-			w.run(l, func(a *Account) {
+			w.run(l, func(a *User) {
 				v, err := a.Select(t.Context(), "new", false)
 				w.must(err)
 				v.Close()
@@ -334,7 +334,7 @@ func TestIndexOfRenamedAndDeleted(t *testing.T) {
 			w.must(os.WriteFile(old+"x", nil, 0o600))
 			past := time.Now().Add(-indexUnused - time.Hour)
 			w.must(os.Chtimes(old, past, past))
-			w.run(l, func(*Account) {})
+			w.run(l, func(*User) {})
 			if list, err := os.ReadDir(l.Index); err != nil || len(list) != 1 {
 				t.Errorf("left in INDEX= after a long time: %v, %v", list, err)
 			}

@@ -81,7 +81,7 @@ func (a *Account) emptyInbox(ctx context.Context, to string) error {
 	if err := a.copyMetadata(ctx, inboxName, to); err != nil {
 		return err
 	}
-	v, err := a.Select(ctx, inboxName, false)
+	v, err := (&User{Account: a}).Select(ctx, inboxName, false)
 	if err != nil {
 		return err
 	}

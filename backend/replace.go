@@ -7,13 +7,16 @@ import (
 )
 
 // Replace begins a REPLACE (RFC 8508): an APPEND to name of what takes the place of a message, which Remove removes after
-// Commit. What that message counts in the quota is there for the new one. [TRYCREATE] where name is missing, ErrGone where
-// the message is.
+// Commit. What that message counts in the quota is there for the new one, if that goes to the same account. [TRYCREATE] where name is
+// missing, [NOPERM] where a right is (RFC 8508 §4.1), ErrGone where the message is.
 func (v *View) Replace(ctx context.Context, seq uint32, name string) (*Appender, error) {
 	if v.readOnly {
 		return nil, errReadOnly
 	}
-	dst, err := v.mb.a.mailbox(ctx, name)
+	if !v.rights.Has(RightDeleted | RightExpunge) {
+		return nil, errNoPerm
+	}
+	dst, rights, err := v.user.mailbox(ctx, name, RightInsert)
 	if err != nil {
 		return nil, tryCreate(err)
 	}
@@ -22,7 +25,11 @@ func (v *View) Replace(ctx context.Context, seq uint32, name string) (*Appender,
 		dst.release()
 		return nil, ErrGone
 	}
-	return &Appender{mb: dst, credit: v.mb.usage(m)}, nil
+	p := &Appender{mb: dst, rights: rights}
+	if dst.a == v.mb.a {
+		p.credit = v.mb.usage(m)
+	}
+	return p, nil
 }
 
 // Remove expunges one message, whether it is \Deleted or not. One that is gone already is no error.

@@ -212,7 +212,7 @@ func BenchmarkSearch(b *testing.B) {
 }
 
 // newBenchWorld is an account with 2000 messages of 2 KB.
-func newBenchWorld(b *testing.B) *Account {
+func newBenchWorld(b *testing.B) *User {
 	root := b.TempDir()
 	for _, sub := range []string{"cur", "new", "tmp"} {
 		if err := os.Mkdir(filepath.Join(root, sub), 0o700); err != nil {

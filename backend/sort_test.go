@@ -89,7 +89,7 @@ func bySubject(t *testing.T, v *View) []uint32 {
 // What sessions share follows the folder: new mail, expunged mail, and views that know of neither.
 func TestSortShared(t *testing.T) {
 	w, v := sortWorld(t, 5)
-	other := w.sel(v.mb.a, "INBOX", false)
+	other := w.sel(v.user, "INBOX", false)
 	if got := bySubject(t, v); !slices.Equal(got, []uint32{5, 4, 3, 2, 1}) {
 		t.Errorf("got %v", got)
 	}
@@ -161,7 +161,7 @@ func TestSortConcurrent(t *testing.T) {
 	w, v := sortWorld(t, 300)
 	var views []*View
 	for range 4 {
-		views = append(views, w.sel(v.mb.a, "INBOX", false))
+		views = append(views, w.sel(v.user, "INBOX", false))
 	}
 	var group sync.WaitGroup
 	for _, v := range views {

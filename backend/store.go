@@ -42,6 +42,9 @@ func (v *View) Store(ctx context.Context, seqs []uint32, r StoreRequest) (res St
 		return res, errReadOnly
 	}
 	mb := v.mb
+	if r.Flags, err = v.mayStore(r); err != nil {
+		return res, err
+	}
 	if err := mb.enter(ctx); err != nil {
 		return res, err
 	}
@@ -68,6 +71,15 @@ func (v *View) Store(ctx context.Context, seqs []uint32, r StoreRequest) (res St
 		err = ErrGone
 	}
 	return res, err
+}
+
+// mayStore returns the flags of a STORE that the user may change. Only where he may change none the STORE fails (RFC 4314 §4).
+func (v *View) mayStore(r StoreRequest) ([]imap.Flag, error) {
+	may := v.rights.flags(r.Flags)
+	if len(may) == 0 && (len(r.Flags) > 0 || v.rights&flagRights == 0) {
+		return nil, errNoPerm
+	}
+	return may, nil
 }
 
 // unchangedSince divides seqs. A message that has changed since is taken nevertheless
@@ -99,7 +111,7 @@ func (mb *Mailbox) storeAll(ctx context.Context, v *View, seqs []uint32, op imap
 		v.progress.step(1)
 		var m *msg
 		uid := v.told.at(seq).uid
-		if m, err = mb.storeOne(ctx, uid, op, set, &put); errors.Is(err, fs.ErrNotExist) {
+		if m, err = mb.storeOne(ctx, uid, v.rights, op, set, &put); errors.Is(err, fs.ErrNotExist) {
 			gone, err = true, nil
 			continue
 		} else if err != nil {
@@ -123,13 +135,13 @@ func (mb *Mailbox) storeAll(ctx context.Context, v *View, seqs []uint32, op imap
 
 // storeOne changes one message and returns it as it is then, nil where nothing
 // changes. ErrNotExist says that it is gone.
-func (mb *Mailbox) storeOne(ctx context.Context, uid uint32, op imap.StoreFlagsOp, set flags, done *[]msg) (*msg, error) {
+func (mb *Mailbox) storeOne(ctx context.Context, uid uint32, may Rights, op imap.StoreFlagsOp, set flags, done *[]msg) (*msg, error) {
 	for try := 0; ; try++ {
 		m, _ := mb.snap.Load().find(uid)
 		if m == nil {
 			return nil, fs.ErrNotExist
 		}
-		want := m.flags.apply(op, set)
+		want := may.apply(m.flags, op, set)
 		if want == m.flags {
 			return nil, nil
 		}
@@ -187,7 +199,7 @@ func (v *View) tellStored(res *StoreResult, before *snapshot, seqs []uint32, op 
 			continue
 		}
 		res.Stored = append(res.Stored, seq)
-		if known.flags.apply(op, set) != m.flags {
+		if v.rights.apply(known.flags, op, set) != m.flags {
 			res.Unexpected = append(res.Unexpected, seq)
 		}
 		if old, _ := before.find(m.uid); old == nil || old.modseq != m.modseq {

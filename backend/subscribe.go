@@ -11,33 +11,61 @@ import (
 // Subscribe adds name to the subscriptions, whether or not it exists (RFC 3501 §6.3.6).
 //
 // Errors: *imap.Error with CANNOT for names that no mailbox can have.
-func (a *Account) Subscribe(ctx context.Context, name string) error {
+func (u *User) Subscribe(ctx context.Context, name string) error {
+	a := u.Account
 	name = a.loc.canonical(strings.TrimSuffix(name, string(a.loc.separator())))
-	levels, err := a.loc.levels(name)
+	line, err := u.subscription(name)
 	if err != nil {
 		return err
 	}
 	a.subsMu.Lock()
 	defer a.subsMu.Unlock()
-	spelled, err := a.subscribedLocked()
+	spelled, err := u.subscribedLocked()
 	if err != nil || len(spelled[name]) > 0 {
 		return err
 	}
-	defer a.lookout.treeMoved()
-	return a.subs.Add(ctx, append(a.courierSubscriptions(), a.loc.subscriptionOf(levels))...)
+	defer u.subscriptionsMoved()
+	return a.subs.Add(ctx, append(a.courierSubscriptions(), line)...)
+}
+
+// subscription is the line of a name in the file. Those of shared mailboxes are in the user's own file, with their prefix, as
+// Dovecot has it for a namespace without subscriptions.
+func (u *User) subscription(name string) (string, error) {
+	s := u.share(name)
+	if s == nil {
+		levels, err := u.loc.levels(name)
+		return u.loc.subscriptionOf(levels), err
+	}
+	if _, err := s.loc.levels(name); err != nil {
+		return "", err
+	}
+	levels := strings.Split(name, string(u.loc.separator()))
+	if slices.ContainsFunc(levels, func(level string) bool { return strings.IndexByte(level, u.loc.diskSeparator()) >= 0 }) {
+		return "", cannot("This name can't be subscribed to: it has the character that separates levels on disk")
+	}
+	return u.loc.subscriptionOf(levels), nil
+}
+
+// subscriptionsMoved tells the monitors.
+func (u *User) subscriptionsMoved() {
+	u.lookout.treeMoved()
+	for _, s := range u.shares {
+		s.lookout.treeMoved()
+	}
 }
 
 // Unsubscribe takes name from the subscriptions (RFC 3501 §6.3.7). One that
 // isn't there is no error.
-func (a *Account) Unsubscribe(ctx context.Context, name string) error {
+func (u *User) Unsubscribe(ctx context.Context, name string) error {
+	a := u.Account
 	name = a.loc.canonical(strings.TrimSuffix(name, string(a.loc.separator())))
 	a.subsMu.Lock()
 	defer a.subsMu.Unlock()
-	spelled, err := a.subscribedLocked()
+	spelled, err := u.subscribedLocked()
 	if err != nil || len(spelled[name]) == 0 {
 		return err
 	}
-	defer a.lookout.treeMoved()
+	defer u.subscriptionsMoved()
 	if courier := a.courierSubscriptions(); len(courier) > 0 {
 		// Ours begins with what Courier's has: so the name is missing there from now on.
 		if err := a.subs.Add(ctx, courier...); err != nil {
@@ -52,6 +80,28 @@ func (a *Account) subscribed() (map[string][]string, error) {
 	a.subsMu.Lock()
 	defer a.subsMu.Unlock()
 	return a.subscribedLocked()
+}
+
+// subscribed returns the subscribed names, those of shared mailboxes too.
+func (u *User) subscribed() (map[string][]string, error) {
+	u.subsMu.Lock()
+	defer u.subsMu.Unlock()
+	return u.subscribedLocked()
+}
+
+func (u *User) subscribedLocked() (map[string][]string, error) {
+	spelled, err := u.Account.subscribedLocked()
+	prefix := u.loc.canonical(u.loc.Prefix)
+	if err != nil || len(u.shares) == 0 || prefix == "" {
+		return spelled, err
+	}
+	for name, lines := range spelled { // in which the user's own have no prefix
+		if rest, ok := strings.CutPrefix(name, prefix); ok && u.share(rest) != nil {
+			delete(spelled, name)
+			spelled[rest] = lines
+		}
+	}
+	return spelled, nil
 }
 
 // subscribedLocked maps each subscribed name to its spellings in the file.

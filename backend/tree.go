@@ -113,7 +113,9 @@ type treeReader struct {
 }
 
 func (r *treeReader) read() error {
-	r.tree.byName[inboxName] = &node{folder: folder{Name: inboxName, Dir: r.l.inboxDir(), Selectable: true}, exists: true}
+	if !r.l.Shared {
+		r.tree.byName[inboxName] = &node{folder: folder{Name: inboxName, Dir: r.l.inboxDir(), Selectable: true}, exists: true}
+	}
 	root, fi, err := r.list(".")
 	if err != nil {
 		return err
@@ -218,7 +220,7 @@ func (r *treeReader) walk(dir string, up []fs.FileInfo, name string, entries []e
 	var all []found
 	for i := range subs {
 		// The directory INBOX has the children of INBOX, and is nothing by itself.
-		if s := &subs[i]; s.Dir == r.l.inboxDir() || s.Name == inboxName && !s.Selectable {
+		if s := &subs[i]; !r.l.Shared && s.Dir == r.l.inboxDir() || s.Name == inboxName && !s.Selectable {
 			r.walkInto(s.base, up, s.fi, inboxName, s.l)
 		} else {
 			all = append(all, s.found)

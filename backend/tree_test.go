@@ -18,7 +18,7 @@ import (
 )
 
 // open starts a server of its own on the world's root, as the location says.
-func (w *world) open(l Location) *Account {
+func (w *world) open(l Location) *User {
 	w.t.Helper()
 	l.Root = w.root
 	log := slog.New(slog.NewTextHandler(w.t.Output(), nil))
@@ -70,7 +70,7 @@ func show(list []imap.ListData) (out []string) {
 	return out
 }
 
-func (w *world) wantList(a *Account, o *imap.ListOptions, patterns string, want ...string) {
+func (w *world) wantList(a *User, o *imap.ListOptions, patterns string, want ...string) {
 	w.t.Helper()
 	list, err := a.List(w.t.Context(), "", strings.Fields(patterns), o)
 	w.must(err)

@@ -42,7 +42,7 @@ func TestUnsettledMail(t *testing.T) {
 	})
 	t.Run("not followed", func(t *testing.T) {
 		w := newWorld(t)
-		mb, err := w.start().mailbox(t.Context(), "INBOX")
+		mb, err := w.start().Account.mailbox(t.Context(), "INBOX")
 		w.must(err)
 		defer mb.release()
 		w.deliver(".", "cur/1.x:2,", "x\n")

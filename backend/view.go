@@ -20,6 +20,8 @@ import (
 type View struct {
 	// Immutable.
 	mb       *Mailbox
+	user     *User  // who looks
+	rights   Rights // his to the mailbox, as they were at SELECT (RFC 4314 §5.1.1)
 	readOnly bool
 	changed  chan struct{} // capacity 1: a dirty bit
 
@@ -41,18 +43,20 @@ type View struct {
 }
 
 // Select opens a view of a mailbox. readOnly is EXAMINE. A mailbox that can't be
-// written gives a view with ReadOnly() true.
+// written, or in which the user may change nothing (RFC 4314 §5.2), gives a view with ReadOnly() true.
 //
 // Errors: *imap.Error with NONEXISTENT, CANNOT, or NOPERM; others are faults.
-func (a *Account) Select(ctx context.Context, name string, readOnly bool) (*View, error) {
+func (u *User) Select(ctx context.Context, name string, readOnly bool) (*View, error) {
 	for {
-		mb, err := a.mailbox(ctx, name)
+		mb, rights, err := u.mailbox(ctx, name, RightRead)
 		if err != nil {
 			return nil, err
 		}
 		v := &View{
 			mb:       mb,
-			readOnly: readOnly || unix.Access(mb.path+"/cur", unix.W_OK) != nil,
+			user:     u,
+			rights:   rights,
+			readOnly: readOnly || rights&changeRights == 0 || unix.Access(mb.path+"/cur", unix.W_OK) != nil,
 			changed:  make(chan struct{}, 1),
 		}
 		if err = v.attach(ctx); err == nil {
@@ -102,6 +106,9 @@ func (v *View) Name() string { return v.mb.f.Name }
 
 // ReadOnly reports whether STORE, EXPUNGE and their like are refused.
 func (v *View) ReadOnly() bool { return v.readOnly }
+
+// Rights are the user's to the mailbox.
+func (v *View) Rights() Rights { return v.rights }
 
 // UIDValidity of the mailbox.
 func (v *View) UIDValidity() uint32 { return v.mb.uidValidity }

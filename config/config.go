@@ -65,7 +65,24 @@ type Mail struct {
 	Create         bool              `yaml:"create"`
 	FollowSymlinks bool              `yaml:"follow_symlinks"`
 	Quota          Quota             `yaml:"quota"`
+	Shared         []Share           `yaml:"shared"`
 }
+
+// Share is a namespace that several users see.
+type Share struct {
+	Prefix   string    `yaml:"prefix"`
+	Location string    `yaml:"location"`
+	Kind     ShareKind `yaml:"kind"`
+}
+
+// ShareKind says as what NAMESPACE shows a share.
+type ShareKind string
+
+// The kinds of a share.
+const (
+	ShareShared ShareKind = "shared" // of all; also where nothing is set
+	ShareUsers  ShareKind = "users"  // other users' mail
+)
 
 // Quota limits each user's mail; 0 is no limit.
 type Quota struct {

@@ -51,6 +51,9 @@ mail:
   create: true
   follow_symlinks: true
   quota: {storage: 1GiB, messages: 7}
+  shared:
+    - {prefix: Public/, location: "maildir:/srv/public:LAYOUT=fs"}
+    - {prefix: Mail/Users/, location: /srv/users, kind: users}
 limits:
   line: 128KiB
   literal: 70000
@@ -149,6 +152,26 @@ func TestProblems(t *testing.T) {
 		{"prefix without separator", "mail:\n  prefix: INBOX\n", `f:2: mail.prefix: expected a prefix that ends in the separator, such as "INBOX.", found "INBOX"`},
 		{"special use", "mail:\n  special_use:\n    Sent Items: \\Send\n",
 			`f:3: mail.special_use.Sent Items: expected \All, \Archive, \Drafts, \Flagged, \Important, \Junk, \Sent or \Trash, found "\\Send" (did you mean "\\Sent"?)`},
+		{"shared without a prefix", "mail:\n  shared:\n    - location: /srv/public\n",
+			`f:3: mail.shared[0]: expected a name that ends in the separator, such as "Public.", found ""`},
+		{"shared without a location", "mail:\n  shared:\n    - prefix: Public.\n",
+			`f:3: mail.shared[0]: "" is no Maildir: expected maildir:path`},
+		{"prefix of the other separator", "mail:\n  shared:\n    - prefix: Public/\n      location: /srv/public\n",
+			`f:3: mail.shared[0].prefix: expected a name that ends in the separator, such as "Public.", found "Public/"`},
+		{"prefix with an empty level", "mail:\n  shared:\n    - {prefix: a..b., location: /srv/public}\n",
+			`f:3: mail.shared[0].prefix: expected a name that ends in the separator, such as "Public.", found "a..b."`},
+		{"prefix that takes all", "mail:\n  prefix: INBOX.\n  shared:\n    - {prefix: inbox., location: /srv/public}\n",
+			`f:4: mail.shared[0].prefix: expected a prefix that leaves the user his own mailboxes, found "inbox."`},
+		{"one prefix twice", "mail:\n  shared:\n    - {prefix: P., location: /a}\n    - {prefix: P., location: /b}\n",
+			`f:4: mail.shared[1].prefix: "P." is already the prefix of mail.shared[0]`},
+		{"one tree twice", "mail:\n  shared:\n    - {prefix: P., location: /a/%d}\n    - {prefix: Q., location: /a/example.org}\n",
+			`f:4: mail.shared[1].location: /a/example.org is already that of mail.shared[0]: one tree can't have two names`},
+		{"the user's own tree", "mail:\n  location: /srv/%u\n  shared:\n    - {prefix: P., location: /srv/%u}\n",
+			`f:4: mail.shared[0].location: /srv/user@example.org is already that of mail.location: one tree can't have two names`},
+		{"shared INBOX", "mail:\n  shared:\n    - {prefix: P., location: \"/a:INBOX=/a/b\"}\n",
+			"f:3: mail.shared[0].location: INBOX=: a shared tree has no INBOX"},
+		{"unknown kind", "mail:\n  shared:\n    - {prefix: P., location: /a, kind: public}\n",
+			`f:3: mail.shared[0].kind: expected shared or users, found "public"`},
 		{"special use twice", "mail:\n  special_use:\n    A: \\Sent\n    A: \\Junk\n", "f:4: mail.special_use.A: set twice, first in line 3"},
 		{"capability", "disabled_capabilities:\n  - MOVE\n  - \"NOTIFY IDLE\"\n", `f:3: disabled_capabilities[1]: expected a capability's name such as NOTIFY, found "NOTIFY IDLE"`},
 		{"the protocol itself", "disabled_capabilities: [IMAP4rev1]\n", "f:1: disabled_capabilities[0]: IMAP4rev1 can't be switched off"},

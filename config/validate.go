@@ -135,6 +135,41 @@ func (v *validator) mail() {
 	for _, mailbox := range slices.Sorted(maps.Keys(m.SpecialUse)) {
 		v.oneOf("mail.special_use."+mailbox, m.SpecialUse[mailbox], specialUses...)
 	}
+	v.shared(loc, separator)
+}
+
+// shared checks the namespaces beside the user's own.
+func (v *validator) shared(own backend.Location, separator string) {
+	prefixes, roots := make(map[string]string), map[string]string{own.Root: "mail.location"}
+	for i, s := range v.c.Mail.Shared {
+		name := fmt.Sprintf("mail.shared[%d]", i)
+		prefix, location := v.nearest(name+".prefix", name), v.nearest(name+".location", name)
+		levels, ends := strings.CutSuffix(s.Prefix, separator)
+		switch first := prefixes[s.Prefix]; {
+		case !ends || slices.Contains(strings.Split(levels, separator), "") || strings.ContainsAny(levels, "*%") || levels[0] == '~':
+			v.problem(prefix, "expected a name that ends in the separator, such as %q, found %q", "Public"+separator, s.Prefix)
+		case strings.EqualFold(levels, "INBOX"), v.c.Mail.Prefix != "" && strings.HasPrefix(v.c.Mail.Prefix, s.Prefix):
+			v.problem(prefix, "expected a prefix that leaves the user his own mailboxes, found %q", s.Prefix)
+		case first != "":
+			v.problem(prefix, "%q is already the prefix of %s", s.Prefix, first)
+		default:
+			prefixes[s.Prefix] = name
+		}
+		if s.Kind != "" {
+			v.oneOf(name+".kind", string(s.Kind), string(ShareShared), string(ShareUsers))
+		}
+		loc, err := backend.ParseLocation(s.Location, "user@example.org", "/home/user")
+		switch first := roots[loc.Root]; {
+		case err != nil:
+			v.problem(location, "%s", strings.TrimPrefix(err.Error(), "mail location: "))
+		case loc.Inbox != "":
+			v.problem(location, "INBOX=: a shared tree has no INBOX")
+		case first != "":
+			v.problem(location, "%s is already that of %s: one tree can't have two names", loc.Root, first)
+		default:
+			roots[loc.Root] = name
+		}
+	}
 }
 
 // ranges checks every number that has bounds.

@@ -83,6 +83,9 @@ var capabilities = append([]capability{
 	{name: "METADATA", states: statesUser},
 	{name: "LIST-METADATA", states: statesUser},
 	{name: "FILTERS", states: statesUser},
+	{name: "ACL", states: statesUser, on: (*conn).sharesMail},
+	{name: "RIGHTS=texk", states: statesUser, on: (*conn).sharesACL},
+	{name: "LIST-MYRIGHTS", states: statesUser, on: (*conn).sharesACL},
 	{name: "STARTTLS", states: stateNotAuth, on: (*conn).canStartTLS},
 	{name: "LOGINDISABLED", states: stateNotAuth, on: func(c *conn) bool { return !c.passwordAllowed() }},
 }, mechanisms()...)

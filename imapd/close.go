@@ -1,11 +1,15 @@
 package imapd
 
-import "context"
+import (
+	"context"
+
+	"maildir-imapd/backend"
+)
 
 // close is CLOSE (RFC 9051 §6.4.1): \Deleted messages go without a word. A read-only mailbox
-// loses none.
+// loses none, and one that the user may not expunge neither (RFC 4314 §4).
 func (c *conn) close(ctx context.Context) error {
-	if !c.view.ReadOnly() {
+	if !c.view.ReadOnly() && c.view.Rights().Has(backend.RightExpunge) {
 		if err := c.expunge(ctx); err != nil {
 			return err
 		}

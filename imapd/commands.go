@@ -93,6 +93,11 @@ var commands = map[string]command{
 	"CANCELUPDATE": {states: stateSelected, cap: "CONTEXT=SEARCH", parse: parseCancelUpdate},
 	"GETMETADATA":  {states: statesUser, cap: "METADATA", parse: parseGetMetadata},
 	"SETMETADATA":  {states: statesUser, cap: "METADATA", parse: parseSetMetadata},
+	"GETACL":       {states: statesUser, cap: "ACL", parse: parseGetACL},
+	"SETACL":       {states: statesUser, cap: "ACL", parse: parseSetACL},
+	"DELETEACL":    {states: statesUser, cap: "ACL", parse: parseDeleteACL},
+	"LISTRIGHTS":   {states: statesUser, cap: "ACL", parse: parseListRights},
+	"MYRIGHTS":     {states: statesUser, cap: "ACL", parse: parseMyRights},
 }
 
 // noArguments is the parse function of a command that has none.

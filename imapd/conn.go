@@ -67,7 +67,7 @@ type conn struct {
 	commands int64
 
 	user    *auth.User
-	account *backend.Account
+	account *backend.User
 	enabled map[string]bool // by ENABLE, upper case
 	rev2    bool            // IMAP4rev2 is: there is no \Recent, and SEARCH is answered by ESEARCH
 	utf8    bool            // UTF8=ACCEPT is, or IMAP4rev2: mailbox names are in UTF-8

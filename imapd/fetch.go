@@ -102,8 +102,8 @@ func (f *fetch) run(ctx context.Context, c *conn) error {
 	if f.changedSince > 0 {
 		seqs = c.view.ChangedSince(seqs, f.changedSince)
 	}
-	var marked []uint32 // are \Seen by this command: their flags are told
-	if f.setsSeen && !c.view.ReadOnly() {
+	var marked []uint32                                                             // are \Seen by this command: their flags are told
+	if f.setsSeen && !c.view.ReadOnly() && c.view.Rights().Has(backend.RightSeen) { // RFC 4314 §4
 		if marked, err = f.markSeen(ctx, seqs); err != nil {
 			return err
 		}

@@ -31,10 +31,11 @@ var beginnings = []string{
 	"b LOGIN alice secret\r\nb ENABLE IMAP4rev2 UTF8=ACCEPT\r\nb SELECT INBOX\r\n",
 	"b LOGIN alice secret\r\nb SELECT INBOX\r\nb NOTIFY SET STATUS (SELECTED (MessageNew (UID BODY[]) MessageExpunge FlagChange)) (PERSONAL (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange))\r\n",
 	"b LOGIN alice secret\r\nb ENABLE UIDONLY QRESYNC\r\nb SELECT INBOX\r\n",
+	"b LOGIN alice secret\r\nb SELECT Public.box\r\nb NOTIFY SET (SUBTREE Public (MessageNew MessageExpunge MailboxName))\r\n",
 }
 
 // FuzzSession sends anything in any state. Nothing may panic, be an internal error, or
-// touch what lies beside the Maildir.
+// touch what lies beside the Maildir and the shared tree, or the mailbox there that belongs to others.
 func FuzzSession(f *testing.F) {
 	for i, s := range []string{
 		"a LOGIN alice secret\r\na CAPABILITY\r\n",
@@ -50,6 +51,8 @@ func FuzzSession(f *testing.F) {
 		"a NOTIFY SET (SUBTREE (Work \"a b\") (MailboxName)) (SELECTED-DELAYED (MessageNew (FLAGS) MessageExpunge))\r\na APPEND INBOX UTF8 (~{3+}\r\nx:y)\r\na CREATE \"Caf\u00e9\"\r\na RENAME Work inbox/x\r\na NOTIFY NONE\r\na EXPUNGE\r\n",
 		"a SEARCH RETURN (UPDATE (UID)) ALL\r\na COPY 1 INBOX\r\na NOOP\r\na CANCELUPDATE \"a\"\r\n",
 		"a LANGUAGE fr en-US\r\na ENABLE UIDONLY CONDSTORE\r\na UID FETCH 1:* (UID BODY[1])\r\na UID STORE 2 FLAGS.SILENT (\\Deleted)\r\na UID SEARCH $\r\na EXPUNGE\r\n",
+		"a SETACL Public.box {9+}\r\n-user \"x y lrcd\r\na SETACL Public.box !$g -a\r\na SETACL Public.box alice +w\r\na DELETEACL Public.box anyone\r\na GETACL Public.box\r\na LISTRIGHTS Public.box $g\r\na LIST \"\" * RETURN (MYRIGHTS)\r\na MYRIGHTS Public.hidden\r\n",
+		"a COPY 1 INBOX\r\na MOVE 1 Work\r\na CREATE Public.box.new\r\na RENAME Public.box Public.dovecot-acl\r\na DELETE Public.hidden\r\na STORE 1 FLAGS (\\Seen \\Deleted k)\r\na SUBSCRIBE Public.box\r\na RENAME Work Public.x\r\n",
 		"a UNAUTHENTICATE\r\na LOGIN alice secret\r\na SELECT INBOX\r\na FETCH $ FLAGS\r\na UID EXPUNGE $\r\na UID STORE $ FLAGS.SILENT ()\r\na LOGOUT\r\n",
 	} {
 		f.Add(uint8(i), []byte(s))
@@ -61,7 +64,8 @@ func FuzzSession(f *testing.F) {
 	f.Fuzz(func(t *testing.T, state uint8, input []byte) {
 		dir := t.TempDir()
 		root := filepath.Join(dir, "Maildir")
-		for _, sub := range []string{"cur", "new", "tmp", ".Work/cur", ".Work/new", ".Work/tmp"} {
+		for _, sub := range []string{"cur", "new", "tmp", ".Work/cur", ".Work/new", ".Work/tmp",
+			"../shared/.box/cur", "../shared/.box/new", "../shared/.box/tmp", "../shared/.hidden/cur"} {
 			if err := os.MkdirAll(filepath.Join(root, sub), 0o700); err != nil {
 				t.Fatal(err)
 			}
@@ -70,6 +74,10 @@ func FuzzSession(f *testing.F) {
 			"cur/1.M1P1.h:2,S":        "From: bob\nSubject: one\n\nbody\n",
 			"cur/2.M1P1.h:2,DFRSTabz": "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b\nContent-Transfer-Encoding: base64\n\neA==\n--b--\n",
 			"new/3.M1P1.h":            "",
+
+			"../shared/.box/cur/1.M1P1.h:2,S": "Subject: x\n\nbody\n",
+			"../shared/.box/dovecot-acl":      "user=alice lrwsikxa\n# kept\n",
+			"../shared/.hidden/dovecot-acl":   "user=bob lrwstipekxa\n",
 		} {
 			if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
@@ -85,8 +93,12 @@ func FuzzSession(f *testing.F) {
 				}
 				return &auth.User{Name: user}, nil
 			},
-			Open: func(ctx context.Context, u *auth.User) (*backend.Account, error) {
-				return mail.Open(ctx, u.Name, backend.Location{Root: root, Separator: '.', Quota: backend.Usage{Storage: 1 << 10, Messages: 8}}, false)
+			Open: func(ctx context.Context, u *auth.User) (*backend.User, error) {
+				user, err := mail.Open(ctx, u.Name, backend.Location{Root: root, Separator: '.', Quota: backend.Usage{Storage: 1 << 10, Messages: 8}}, false)
+				if err != nil {
+					return nil, err
+				}
+				return user, user.Share(ctx, []string{"g"}, []backend.Share{{Location: backend.Location{Root: filepath.Join(dir, "shared"), Prefix: "Public."}}})
 			},
 			IdleInterval: -1,
 		})
@@ -100,8 +112,12 @@ func FuzzSession(f *testing.F) {
 			t.Errorf("greeting %.40q", nc.out.String())
 		}
 		beside, err := os.ReadDir(dir)
-		if err != nil || len(beside) != 1 {
+		if err != nil || len(beside) != 2 {
 			t.Errorf("beside the Maildir: %v, %v", beside, err)
+		}
+		hidden, err := os.ReadDir(filepath.Join(dir, "shared/.hidden"))
+		if err != nil || len(hidden) != 2 {
+			t.Errorf("in the hidden mailbox: %v, %v", hidden, err)
 		}
 	})
 }

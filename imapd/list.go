@@ -22,6 +22,7 @@ type listArgs struct {
 	options  imap.ListOptions
 	status   []statusItem     // of RETURN (STATUS (...))
 	metadata *getMetadataArgs // of RETURN (METADATA (...))
+	rights   bool             // of RETURN (MYRIGHTS)
 	extended bool             // anything of RFC 5258 was used
 }
 
@@ -105,6 +106,8 @@ func (a *listArgs) parseReturn(c *conn, d *wire.Decoder) {
 			d.SP()
 			a.metadata = &getMetadataArgs{maxSize: math.MaxInt64}
 			a.metadata.parseEntries(d)
+		case option == "MYRIGHTS" && c.has("LIST-MYRIGHTS"): // RFC 8440
+			a.rights = true
 		default:
 			d.Fail("a known return option of LIST")
 		}
@@ -133,6 +136,9 @@ func (c *conn) list(ctx context.Context, a *listArgs) error {
 			_, err := c.metadata(m.Mailbox, a.metadata)
 			c.dropped("METADATA", m.Mailbox, err)
 		}
+		if a.rights && a.selects(m) {
+			c.dropped("MYRIGHTS", m.Mailbox, c.myRights(m.Mailbox))
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -140,7 +146,23 @@ func (c *conn) list(ctx context.Context, a *listArgs) error {
 	return nil
 }
 
-// dropped logs why LIST lacks a reply, which is no reason for it to fail (RFC 9051 §6.3.9.2, RFC 9590 §3).
+// selects reports whether a mailbox is listed for its own sake, and not for that of its children (RFC 8440 §4).
+func (a *listArgs) selects(m imap.ListData) bool {
+	o := &a.options
+	return (!o.SelectSubscribed || slices.Contains(m.Attrs, imap.MailboxAttrSubscribed)) &&
+		(!o.SelectSpecialUse || slices.ContainsFunc(m.Attrs, isSpecialUse))
+}
+
+func isSpecialUse(attr imap.MailboxAttr) bool {
+	switch attr {
+	case imap.MailboxAttrAll, imap.MailboxAttrArchive, imap.MailboxAttrDrafts, imap.MailboxAttrFlagged, imap.MailboxAttrImportant,
+		imap.MailboxAttrJunk, imap.MailboxAttrSent, imap.MailboxAttrTrash:
+		return true
+	}
+	return false
+}
+
+// dropped logs why LIST lacks a reply, which is no reason for it to fail (RFC 9051 §6.3.9.2, RFC 9590 §3, RFC 8440 §3).
 func (c *conn) dropped(what, mailbox string, err error) {
 	if _, ok := errors.AsType[*imap.Error](err); err != nil && !ok {
 		c.log.Error(what+" in LIST failed", "mailbox", mailbox, "error", err)

@@ -245,11 +245,11 @@ func (c *conn) ownChange(change func() error, names ...string) error {
 
 // created notes messages that this command has made: NOTIFY sends no FETCH of those in the selected mailbox, and
 // no STATUS for their sake (RFC 5465 §5, §5.2).
-func (c *conn) created(mailbox string, validity uint32, uids imap.UIDSet) {
+func (c *conn) created(name string, validity uint32, uids imap.UIDSet) {
 	if c.notify != nil && c.notify.monitor != nil {
-		c.notify.monitor.Created(mailbox, validity, uids)
+		c.notify.monitor.Created(name, validity, uids)
 	}
-	if c.view != nil && c.view.UIDValidity() == validity {
+	if c.view != nil && c.view.UIDValidity() == validity && c.view.Name() == c.account.Canonical(name) {
 		c.own = append(c.own, uids...)
 	}
 }

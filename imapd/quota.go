@@ -37,7 +37,7 @@ func parseGetQuotaRoot(c *conn, d *wire.Decoder) runFunc {
 	d.SP()
 	name := d.Mailbox()
 	return func(ctx context.Context, c *conn) error {
-		q, err := c.account.Quota(ctx)
+		q, err := c.account.QuotaOf(ctx, name)
 		if err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ type Config struct {
 	Authenticate func(ctx context.Context, user, password string) (*auth.User, error)
 
 	// Open opens the mail of a user who logged in. Called by many goroutines.
-	Open func(ctx context.Context, u *auth.User) (*backend.Account, error)
+	Open func(ctx context.Context, u *auth.User) (*backend.User, error)
 
 	// TLS returns the configuration for STARTTLS, anew for each handshake, so that
 	// certificates can be replaced. nil: no STARTTLS.

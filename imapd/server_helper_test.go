@@ -59,7 +59,7 @@ func start(tb testing.TB, change func(s *testServer, cfg *Config)) *testServer {
 			}
 			return &auth.User{Name: user}, nil
 		},
-		Open: func(ctx context.Context, u *auth.User) (*backend.Account, error) {
+		Open: func(ctx context.Context, u *auth.User) (*backend.User, error) {
 			return b.Open(ctx, u.Name, backend.Location{Root: s.root, Separator: '.'}, false)
 		},
 	}

@@ -124,7 +124,7 @@ func (c *conn) flags() {
 		c.out.endLine(append(b, "()] Read-only mailbox."...))
 		return
 	}
-	b = wire.AppendFlags(b, append(flags, imap.FlagWildcard))
+	b = wire.AppendFlags(b, permanentFlags(flags, c.view.Rights()))
 	c.out.endLine(append(b, "] Flags permitted."...))
 }
 

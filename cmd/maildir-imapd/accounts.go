@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -41,7 +42,7 @@ func openUsers(cfg *config.Config, log *slog.Logger) (*auth.PasswdFile, error) {
 }
 
 // open opens the mail of a user who logged in.
-func (d *daemon) open(ctx context.Context, u *auth.User) (*backend.Account, error) {
+func (d *daemon) open(ctx context.Context, u *auth.User) (*backend.User, error) {
 	m := d.cfg.Load().Mail
 	loc, err := locate(m, u)
 	if err != nil {
@@ -51,7 +52,35 @@ func (d *daemon) open(ctx context.Context, u *auth.User) (*backend.Account, erro
 		// A rule that can't be obeyed keeps nobody from his mail.
 		d.log.Warn("a quota rule of the user database is not obeyed", "user", u.Name, "err", err)
 	}
-	return d.backend.Open(ctx, u.Name, loc, m.Create)
+	user, err := d.backend.Open(ctx, u.Name, loc, m.Create)
+	if err != nil || len(m.Shared) == 0 {
+		return user, err
+	}
+	shared, err := shares(m, u)
+	if err = errors.Join(err, user.Share(ctx, groups(u), shared)); err != nil {
+		// His own mail he has.
+		d.log.Warn("some shared mailboxes are not available", "user", u.Name, "err", err)
+	}
+	return user, nil
+}
+
+// shares says where the shared namespaces of a user lie. Those that can't be located are left out, and returned as the error.
+func shares(m config.Mail, u *auth.User) (list []backend.Share, err error) {
+	for _, s := range m.Shared {
+		loc, err2 := backend.ParseLocation(s.Location, u.Name, u.Home)
+		if err2 != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", s.Prefix, err2))
+			continue
+		}
+		loc.Prefix, loc.FollowSymlinks = s.Prefix, m.FollowSymlinks
+		list = append(list, backend.Share{Location: loc, Others: s.Kind == config.ShareUsers})
+	}
+	return list, err
+}
+
+// groups are those that access control lists mean by group=NAME, as Dovecot has them.
+func groups(u *auth.User) []string {
+	return strings.FieldsFunc(u.Extra["acl_groups"], func(c rune) bool { return c == ',' })
 }
 
 // quota is what a user may have: as the configuration says, and on top of that the rules of the user database. Rules

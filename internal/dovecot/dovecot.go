@@ -180,7 +180,7 @@ func (s *Server) waitReady() error {
 // user alone, e.g. "mail=maildir:~/Maildir:LAYOUT=fs" or
 // "imap_idle_notify_interval=1s"; no spaces. Those that begin with "passdb_" are for its passdb.
 func (s *Server) AddUser(name, password string, userdb ...string) (maildir string, err error) {
-	home := filepath.Join(s.dir, "mail", name)
+	home := s.Home(name)
 	if err := os.Mkdir(home, 0o700); err != nil {
 		return "", err
 	}
@@ -205,6 +205,9 @@ func (s *Server) AddUser(name, password string, userdb ...string) (maildir strin
 	}
 	return filepath.Join(home, "Maildir"), nil
 }
+
+// Home is the home directory of a user, also before AddUser makes it.
+func (s *Server) Home(name string) string { return filepath.Join(s.dir, "mail", name) }
 
 // Chown gives path and all below to the user that Dovecot reads mail as. It
 // does nothing where that is us.

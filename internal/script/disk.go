@@ -25,8 +25,19 @@ func (r *runner) makeTree() error {
 			return err
 		}
 	}
+	if r.Other != "" {
+		if err := os.MkdirAll(r.path(sharedTree), 0o700); err != nil {
+			return err
+		}
+		if err := r.chown(sharedTree); err != nil {
+			return err
+		}
+	}
 	return r.chown(".")
 }
+
+// sharedTree is where the mail lies that two users share.
+const sharedTree = "../shared"
 
 func (r *runner) path(name string) string { return filepath.Join(r.Root, name) }
 
@@ -162,6 +173,9 @@ func (r *runner) expectFile(words []string) error {
 	}
 	if len(found) != 1 {
 		all, err := r.find("...")
+		if strings.HasPrefix(words[0], sharedTree) {
+			all, err = r.find(sharedTree + "...")
+		}
 		return fmt.Errorf("%d files match; there are\n\t%s\n\t%v", len(found), strings.Join(all, "\n\t"), err)
 	}
 	if len(words) == 1 {
@@ -187,7 +201,11 @@ func (r *runner) find(pattern string) (found []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = filepath.WalkDir(r.Root, func(path string, _ fs.DirEntry, err error) error {
+	root := r.Root
+	if strings.HasPrefix(pattern, sharedTree) {
+		root = r.path(sharedTree)
+	}
+	err = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

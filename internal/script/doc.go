@@ -62,7 +62,7 @@
 //	...                     (S) anything
 //	{{/regexp/}}            (S) what the regular expression matches
 //	{{name=/regexp/}}       (S) the same, remembered as name
-//	{{name}}                what was remembered; user and password are known from the start
+//	{{name}}                what was remembered; user, other and password are known from the start
 //	{{literal X...}}        a literal with the octets of X, counted; C waits for the continuation request
 //	{{literal+ X...}}       (C) a non-synchronizing literal (RFC 7888)
 //	{{literal8 X...}}       ~{n}, RFC 3516; literal8+ as well
@@ -85,7 +85,7 @@
 // # Other steps
 //
 //	connect             open the connection and read the greeting; connect2 the second, ...
-//	login               connect, and log in
+//	login               connect, and log in; "login other": as the second user (option shared)
 //	select NAME         login if need be, SELECT; examine NAME likewise
 //	server NAME         connections that are opened from here on are to this server
 //	settle [NAME...]    select the mailboxes (INBOX) in a session of its own, so that
@@ -107,5 +107,7 @@
 //	option NAME VALUE   set up the server or the account differently; see TestScripts
 //
 // Paths are relative to the Maildir. In disk steps X has LF line ends. The
-// account's mail is in the Maildir that is the INBOX; folders are Maildir++ (.Work).
+// account's mail is in the Maildir that is the INBOX; folders are Maildir++ (.Work). What is shared (option shared) is beside
+// the Maildir, in ../shared, and its access control lists name the users {{user}}, who is called as the script, and {{other}}, who
+// is called so with "_2" behind it.
 package script

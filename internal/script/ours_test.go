@@ -30,7 +30,7 @@ func newOurs(t *testing.T, s *Script) Account {
 // startOurs starts a server for the user's Maildir root.
 func startOurs(t *testing.T, s *Script, root string) Account {
 	t.Helper()
-	checkOptions(t, s, "password", "passdb", "idle", "separator", "appendlimit", "savelimit", "quota", "line", "literal", "timeout")
+	checkOptions(t, s, "password", "passdb", "idle", "separator", "appendlimit", "savelimit", "quota", "shared", "layout", "kind", "groups", "line", "literal", "timeout")
 	a := Account{Server: "ours", User: s.Name, Password: "secret", Root: root}
 	log := slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	location := backend.Location{
@@ -83,8 +83,14 @@ func startOurs(t *testing.T, s *Script, root string) Account {
 	if passdb != "" {
 		sc.Authenticate = passwdFile(t, a.User+":{PLAIN}"+a.Password+"::::::"+passdb).Verify
 	}
-	sc.Open = func(ctx context.Context, u *auth.User) (*backend.Account, error) {
+	sc.Open = func(ctx context.Context, u *auth.User) (*backend.User, error) {
 		return b.Open(ctx, u.Name, location, false)
+	}
+	if prefix := s.Options["shared"]; prefix != "" {
+		a.Other = a.User + "_2"
+		sc.Authenticate = passwdFile(t, a.User+":{PLAIN}"+a.Password+"::::::\n"+a.Other+":{PLAIN}"+a.Password+"::::::").Verify
+		location.Separator = prefix[len(prefix)-1]
+		sc.Open = openShared(b, &a, s, location)
 	}
 	srv := imapd.New(sc)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -110,7 +116,29 @@ func startOurs(t *testing.T, s *Script, root string) Account {
 	return a
 }
 
-// passwdFile is a database of one line.
+// openShared opens the mail of both users of a script, with what they share.
+func openShared(b *backend.Backend, a *Account, s *Script, location backend.Location) func(context.Context, *auth.User) (*backend.User, error) {
+	share := backend.Share{
+		Location: backend.Location{Root: filepath.Join(a.Root, sharedTree), Prefix: s.Options["shared"]},
+		Others:   s.Options["kind"] == "users",
+	}
+	if s.Options["layout"] == "fs" {
+		share.Layout = backend.FS
+	}
+	return func(ctx context.Context, u *auth.User) (*backend.User, error) {
+		own, groups := location, strings.Split(s.Options["groups"], ",")
+		if u.Name == a.Other {
+			own.Root, groups = own.Root+"_2", nil
+		}
+		user, err := b.Open(ctx, u.Name, own, u.Name == a.Other)
+		if err != nil {
+			return nil, err
+		}
+		return user, user.Share(ctx, groups, []backend.Share{share})
+	}
+}
+
+// passwdFile is a database with the lines of text.
 func passwdFile(t *testing.T, line string) *auth.PasswdFile {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "users")

@@ -16,6 +16,7 @@ type Account struct {
 	Addr     string // host:port of IMAP without TLS
 	User     string
 	Password string
+	Other    string // a second user, with the same password, who shares mail with the first; "" for none
 	Root     string // path of the Maildir; it need not be there yet
 	// Chown gives a file, and what is below it, to whom the server reads it as;
 	// nil where that is us.
@@ -40,7 +41,7 @@ type runner struct {
 // the error then names the line.
 func (s *Script) Run(a Account) (transcript string, err error) {
 	r := &runner{Script: s, Account: a, vals: values{s.sections, map[string]string{
-		"user": a.User, "password": a.Password,
+		"user": a.User, "password": a.Password, "other": a.Other,
 	}}}
 	defer func() {
 		for _, c := range r.conns {
@@ -100,6 +101,9 @@ func (r *runner) run(steps []step) error {
 		_, err := r.connect(st.conn)
 		return err
 	case "login":
+		if st.arg != "" {
+			return r.loginAs(st.conn, r.Other)
+		}
 		return r.login(st.conn)
 	case "settle":
 		return r.settle(st.arg)
@@ -188,11 +192,13 @@ func (r *runner) connect(n int) (*conn, error) {
 	return c, nil
 }
 
-func (r *runner) login(n int) error {
+func (r *runner) login(n int) error { return r.loginAs(n, r.User) }
+
+func (r *runner) loginAs(n int, user string) error {
 	if _, err := r.connect(n); err != nil {
 		return err
 	}
-	return r.do(n, fmt.Sprintf("LOGIN %q %q", r.User, r.Password))
+	return r.do(n, fmt.Sprintf("LOGIN %q %q", user, r.Password))
 }
 
 // settle selects mailboxes in a session of its own, so that what is there gets

@@ -44,7 +44,7 @@ var stepRE = regexp.MustCompile(`^([A-Za-z]+)([1-9]?)(?:\[(ours|dovecot)\])?([!?
 // args says how many arguments the steps take that are no C or S: least and
 // most; -1 is a line of text.
 var args = map[string]struct{ least, most int }{
-	"connect": {0, 0}, "login": {0, 0}, "hangup": {0, 0},
+	"connect": {0, 0}, "login": {0, 1}, "hangup": {0, 0},
 	"select": {1, -1}, "examine": {1, -1}, "do": {1, -1},
 	"send": {1, 1}, "settle": {0, -1},
 	"deliver": {2, 2}, "write": {2, 2}, "rename": {2, 2}, "unlink": {1, 1},
@@ -138,6 +138,10 @@ func (s *Script) parseStep(line int, text string) error {
 	case "option":
 		s.Options[words[0]] = words[1]
 		return nil
+	case "login":
+		if len(words) == 1 && words[0] != "other" {
+			return fmt.Errorf("want \"login other\", not %q", text)
+		}
 	case "server":
 		if words[0] != "ours" && words[0] != "dovecot" {
 			return fmt.Errorf("unknown server %q", words[0])

@@ -38,6 +38,10 @@ func TestMain(m *testing.M) {
 //	option passdb F,G     fields of the user in the password database, as "nologin,host=x"
 //	option idle 1s        how often IDLE says "* OK Still here"
 //	option separator /    of mailbox names
+//	option shared P       mailboxes behind the prefix P, which two users share
+//	option layout fs      of the shared mailboxes; else Maildir++
+//	option kind users     of the shared mailboxes: other users'; else shared
+//	option groups G,H     that the first user belongs to
 //	option quota R        a quota rule, e.g. *:storage=10k:messages=3
 //	option appendlimit N  ours only: the greatest message in octets
 //	option savelimit N    ours only: the most messages of one COPY or APPEND
@@ -49,10 +53,16 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
-	d := dovecot.Start(t, settings)
+	plain, sharing := dovecot.Start(t, settings), dovecot.Start(t, settings+sharingSettings)
+	of := func(s *Script) *dovecot.Server {
+		if s.Options["shared"] != "" {
+			return sharing
+		}
+		return plain
+	}
 	targets := map[string]func(t *testing.T, s *Script) Account{
 		"ours":    newOurs,
-		"dovecot": func(t *testing.T, s *Script) Account { return newDovecot(t, d, s) },
+		"dovecot": func(t *testing.T, s *Script) Account { return newDovecot(t, of(s), s) },
 	}
 	for _, file := range files {
 		s, err := Load(file)
@@ -63,7 +73,7 @@ func TestScripts(t *testing.T) {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			if s.Shared {
-				runScript(t, s, newShared(t, d, s))
+				runScript(t, s, newShared(t, of(s), s))
 				return
 			}
 			for server, account := range targets {
@@ -87,6 +97,23 @@ protocol imap {
   imap_metadata = yes
 }
 mail_attribute_dict = file:%h/dovecot-attributes
+`
+
+// sharingSettings are for users who share mail. Each has the namespace elsewhere, see newDovecot.
+const sharingSettings = `
+mail_plugins = $mail_plugins acl
+protocol imap {
+  mail_plugins = quota imap_quota acl imap_acl
+}
+plugin {
+  acl = vfile::cache_secs=0
+  acl_anyone = allow
+}
+namespace shared {
+  type = public
+  subscriptions = no
+  list = yes
+}
 `
 
 func runScript(t *testing.T, s *Script, a Account) {
@@ -121,7 +148,7 @@ func newShared(t *testing.T, d *dovecot.Server, s *Script) Account {
 // newDovecot makes a user of Dovecot, named like the script.
 func newDovecot(t *testing.T, d *dovecot.Server, s *Script) Account {
 	t.Helper()
-	checkOptions(t, s, "password", "passdb", "idle", "separator", "quota")
+	checkOptions(t, s, "password", "passdb", "idle", "separator", "quota", "shared", "layout", "kind", "groups")
 	a := Account{Server: "dovecot", Addr: d.Addr, User: s.Name, Password: "secret", Chown: d.Chown}
 	var userdb []string
 	for name, value := range s.Options {
@@ -138,6 +165,22 @@ func newDovecot(t *testing.T, d *dovecot.Server, s *Script) Account {
 			userdb = append(userdb, fmt.Sprintf("namespace/inbox/separator=%s", value))
 		case "quota":
 			userdb = append(userdb, "quota=maildir:User", "quota_rule="+value)
+		}
+	}
+	if prefix := s.Options["shared"]; prefix != "" {
+		// AddUser puts the home of the first user where the shared tree lies.
+		location := "maildir:" + filepath.Join(d.Home(a.User), "shared")
+		if s.Options["layout"] != "" {
+			location += ":LAYOUT=" + s.Options["layout"]
+		}
+		userdb = append(userdb, "namespace/shared/prefix="+prefix, "namespace/shared/location="+location,
+			"namespace/shared/separator="+prefix[len(prefix)-1:], "namespace/inbox/separator="+prefix[len(prefix)-1:])
+		a.Other = a.User + "_2"
+		if _, err := d.AddUser(a.Other, a.Password, userdb...); err != nil {
+			t.Fatal(err)
+		}
+		if groups := s.Options["groups"]; groups != "" {
+			userdb = append(userdb, "acl_groups="+groups)
 		}
 	}
 	var err error

@@ -163,7 +163,7 @@ func (w *world) start() {
 	location := backend.Location{Root: w.root, Separator: '.'}
 	srv := imapd.New(imapd.Config{
 		Log: log, Authenticate: db.Verify,
-		Open: func(ctx context.Context, u *auth.User) (*backend.Account, error) {
+		Open: func(ctx context.Context, u *auth.User) (*backend.User, error) {
 			return b.Open(ctx, u.Name, location, false)
 		},
 	})

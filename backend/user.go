@@ -1,0 +1,256 @@
+package backend
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// User is what one session sees: the user's own account, in which he may do everything, and the shared trees, each
+// behind its prefix, with the rights that their access control lists give him. A method that takes a mailbox's name goes to
+// the tree that the name belongs to. Safe for concurrent use once Share has returned.
+type User struct {
+	*Account // his own
+
+	id     identity
+	shares []*share // those with longer prefixes first
+}
+
+// share is a shared tree as one user sees it.
+type share struct {
+	*Account // the same for all users
+	id       *identity
+	others   bool // NAMESPACE calls it other users'
+}
+
+// Share is a namespace beside the user's own (RFC 2342).
+type Share struct {
+	Location      // its separator is that of the user's own
+	Others   bool // mail of other users; else shared by all
+}
+
+// Share adds what others share with the user, who is a member of groups. What can't be opened is left out, and is the error: the rest is there.
+func (u *User) Share(ctx context.Context, groups []string, list []Share) (err error) {
+	u.id.groups = make(map[string]bool, len(groups))
+	for _, g := range groups {
+		u.id.groups[g] = true
+	}
+	for _, s := range list {
+		s.Shared, s.Separator = true, u.loc.separator()
+		if !strings.HasSuffix(s.Prefix, string(s.Separator)) || len(s.Prefix) == 1 {
+			err = errors.Join(err, fmt.Errorf("the prefix %q does not end in the separator %q of the user's own mailboxes", s.Prefix, s.Separator))
+			continue
+		}
+		a, err2 := u.b.share(ctx, s.Prefix, s.Location, false)
+		if err2 != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", s.Prefix, err2))
+			continue
+		}
+		u.shares = append(u.shares, &share{a, &u.id, s.Others})
+	}
+	slices.SortFunc(u.shares, func(a, b *share) int {
+		return cmp.Or(cmp.Compare(len(b.loc.Prefix), len(a.loc.Prefix)), strings.Compare(a.loc.Prefix, b.loc.Prefix))
+	})
+	return err
+}
+
+// Shares reports whether there is anything but the user's own account: without, access control lists are of no use.
+func (u *User) Shares() bool { return len(u.shares) > 0 }
+
+// Close gives all accounts back; views and monitors must be closed before. It is called once.
+func (u *User) Close() error {
+	err := u.Account.Close()
+	for _, s := range u.shares {
+		err = errors.Join(err, s.Account.Close())
+	}
+	return err
+}
+
+// share finds the shared tree that a name belongs to, that of the prefix itself as well; nil: it is the user's own.
+func (u *User) share(name string) *share {
+	if len(u.shares) == 0 {
+		return nil
+	}
+	name = u.loc.canonical(name)
+	for _, s := range u.shares {
+		prefix := s.loc.canonical(s.loc.Prefix)
+		if strings.HasPrefix(name, prefix) || name == prefix[:len(prefix)-1] {
+			return s
+		}
+	}
+	return nil
+}
+
+// may finds the account of a mailbox that exists, and the user's rights to it.
+//
+// Errors: *imap.Error with NONEXISTENT, CANNOT, or NOPERM where need are not all among the rights.
+func (u *User) may(name string, need Rights) (*Account, Rights, error) {
+	s := u.share(name)
+	if s == nil {
+		return u.Account, AllRights, nil
+	}
+	r, err := s.rights(name)
+	if err == nil {
+		err = r.may(need)
+	}
+	return s.Account, r, err
+}
+
+// mailbox is may, and holds the mailbox until release.
+func (u *User) mailbox(ctx context.Context, name string, need Rights) (*Mailbox, Rights, error) {
+	a, r, err := u.may(name, need)
+	if err != nil {
+		return nil, 0, err
+	}
+	mb, err := a.mailbox(ctx, name)
+	return mb, r, err
+}
+
+// wholeTree is the user's own tree and what he may see of the others. Where there are no others it costs nothing more than his own.
+func (u *User) wholeTree() (*tree, error) {
+	own, err := u.readTree()
+	if err != nil || len(u.shares) == 0 {
+		return own, err
+	}
+	t := &tree{byName: make(map[string]*node, len(own.nodes))}
+	for _, n := range own.nodes {
+		if u.share(n.Name) == nil { // else another tree has its place
+			t.byName[n.Name] = n
+		}
+	}
+	for _, s := range u.shares {
+		nodes, err := s.visible()
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range nodes {
+			if strings.HasPrefix(n.Name, s.loc.canonical(s.loc.Prefix)) && u.share(n.Name) != s {
+				continue // a longer prefix has its place
+			}
+			if known := t.byName[n.Name]; known != nil { // one of the two is above the other's prefix
+				both := *n
+				if known.exists {
+					both = *known
+				}
+				both.children = true
+				n = &both
+			}
+			t.byName[n.Name] = n
+		}
+	}
+	for _, n := range t.byName {
+		t.nodes = append(t.nodes, n)
+	}
+	slices.SortFunc(t.nodes, func(a, b *node) int { return u.loc.compareNames(a.Name, b.Name) })
+	return t, nil
+}
+
+// Create is Account.Create. In a shared tree it wants the right to create in the nearest parent.
+func (u *User) Create(ctx context.Context, name string, use []imap.MailboxAttr) error {
+	s := u.share(name)
+	if s == nil {
+		return u.Account.Create(ctx, name, use)
+	}
+	if len(use) > 0 {
+		return errUseShared
+	}
+	if err := s.mayCreate(name); err != nil {
+		return err
+	}
+	return s.Account.Create(ctx, name, nil)
+}
+
+// errUseShared refuses a special use for what belongs to others too: it would be theirs as well.
+var errUseShared = &imap.Error{Type: imap.StatusResponseTypeNo, Code: "USEATTR", Text: "A shared mailbox has no special use"}
+
+// Delete is Account.Delete.
+func (u *User) Delete(ctx context.Context, name string) error {
+	s := u.share(name)
+	if s == nil {
+		return u.Account.Delete(ctx, name)
+	}
+	r, err := s.rightsInTree(name)
+	if err == nil {
+		err = r.may(RightDelete)
+	}
+	if err != nil {
+		return err
+	}
+	return s.Account.Delete(ctx, name)
+}
+
+// Rename is Account.Rename, within one tree. In a shared one it wants the right to delete the mailbox, and to create in the
+// new parent (RFC 4314 §4).
+func (u *User) Rename(ctx context.Context, from, to string) error {
+	s := u.share(from)
+	if s != u.share(to) {
+		return cannot("A mailbox can't be moved to another namespace")
+	}
+	if s == nil {
+		return u.Account.Rename(ctx, from, to)
+	}
+	r, err := s.rightsInTree(from)
+	if err == nil {
+		err = r.may(RightDelete)
+	}
+	if err == nil {
+		err = s.mayCreate(to)
+	}
+	if err != nil {
+		return err
+	}
+	return s.Account.Rename(ctx, from, to)
+}
+
+// Status is Account.Status.
+func (u *User) Status(ctx context.Context, name string, o *imap.StatusOptions) (*imap.StatusData, error) {
+	a, _, err := u.may(name, RightRead)
+	if err != nil {
+		return nil, err
+	}
+	return a.Status(ctx, name, o)
+}
+
+// MailboxID is Account.MailboxID, for who has just made the mailbox, or asks for its STATUS.
+func (u *User) MailboxID(ctx context.Context, name string) (string, error) {
+	a, _, err := u.may(name, noRights)
+	if err != nil {
+		return "", err
+	}
+	return a.MailboxID(ctx, name)
+}
+
+// QuotaOf is Account.Quota for a mailbox, which need not exist. Shared ones belong to no user, and to no quota root of his.
+func (u *User) QuotaOf(ctx context.Context, name string) (*Quota, error) {
+	if u.share(name) != nil {
+		return nil, nil
+	}
+	return u.Quota(ctx)
+}
+
+// Metadata is Account.Metadata. RFC 5464 §3.3 wants l and one of rswip.
+func (u *User) Metadata(name string) ([]Metadata, error) {
+	a, r, err := u.may(name, RightLookup)
+	if err == nil && r&(RightRead|flagRights&^RightDeleted|RightInsert|RightPost) == 0 {
+		err = errNoPerm
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.Metadata(name)
+}
+
+// SetMetadata is Account.SetMetadata. As all who share a mailbox see its annotations, it wants the right to change flags
+// that all see, which is more than RFC 5464 §3.3 asks for.
+func (u *User) SetMetadata(ctx context.Context, name string, changes []Metadata, by *Monitor) error {
+	a, _, err := u.may(name, RightLookup|RightWrite)
+	if err != nil {
+		return err
+	}
+	return a.SetMetadata(ctx, name, changes, by)
+}
