@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"maildir-imapd/internal/noreplace"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -122,18 +124,7 @@ func (d dir) remove(name string) error {
 // rename moves a file to another directory, or another name, of this file system. An existing file is
 // not replaced (fs.ErrExist): it may be another mail.
 func (d dir) rename(name string, to dir, as string) error {
-	return d.fault("rename", name, renameNew(d.fd(), name, to.fd(), as))
-}
-
-// lookAndRename is renameNew where the system has no such call: a file that comes in between look and rename is replaced.
-func lookAndRename(from int, name string, to int, as string) error {
-	var st unix.Stat_t
-	if err := unix.Fstatat(to, as, &st, unix.AT_SYMLINK_NOFOLLOW); err == nil {
-		return unix.EEXIST
-	} else if err != unix.ENOENT {
-		return err
-	}
-	return unix.Renameat(from, name, to, as)
+	return d.fault("rename", name, noreplace.Rename(d.fd(), name, to.fd(), as))
 }
 
 // link gives a file a second name; an existing one is not replaced.

@@ -34,5 +34,5 @@
 // The types here are not safe for concurrent use unless they say so: the
 // mailbox that owns them (package backend) serialises its writers. The package
 // knows the files' formats and nothing of IMAP sessions; it imports no other
-// package of this module.
+// package of this module but internal/noreplace.
 package uidmap

@@ -1,15 +1,19 @@
 package uidmap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 	"time"
+
+	"maildir-imapd/internal/noreplace"
 )
 
 const validityFile = "dovecot-uidvalidity"
@@ -19,11 +23,14 @@ const validityFile = "dovecot-uidvalidity"
 // dovecot-uidvalidity.<hex>. The marker is what counts: renaming it to the next
 // number takes that number, and only one program can. Safe for
 // concurrent use.
-type Validity struct{ folder }
+type Validity struct {
+	folder
+	now func() time.Time
+}
 
 // NewValidity returns the Validity whose files lie in dir. It touches no file.
 func NewValidity(root *os.Root, dir string, o Options) *Validity {
-	return &Validity{folder{root, dir, o}}
+	return &Validity{folder{root, dir, o}, time.Now}
 }
 
 // Next returns a value that is greater than all that were given out before, the
@@ -54,11 +61,11 @@ func (v *Validity) Next(ctx context.Context) (uint32, error) {
 	return 0, context.Cause(ctx)
 }
 
-// take moves the marker on by one; fs.ErrNotExist where another program was faster.
+// take moves the marker on by one; fs.ErrNotExist or fs.ErrExist where another program was faster.
 func (v *Validity) take() (uint32, error) {
 	last := v.noted()
 	if last != 0 && last < math.MaxUint32 && !v.has(last+1) && v.has(last) {
-		return last + 1, v.root.Rename(v.marker(last), v.marker(last+1))
+		return last + 1, v.move(last)
 	}
 	markers, err := v.scan()
 	if err != nil {
@@ -72,22 +79,63 @@ func (v *Validity) take() (uint32, error) {
 		if from == math.MaxUint32 {
 			return 0, ErrExhausted
 		}
-		return from + 1, v.root.Rename(v.marker(from), v.marker(from+1))
+		return from + 1, v.move(from)
 	}
 	if last == math.MaxUint32 {
 		return 0, ErrExhausted
 	}
-	first := max(last+1, uint32(min(time.Now().Unix(), math.MaxUint32)))
+	first := max(last+1, uint32(min(v.now().Unix(), math.MaxUint32)))
 	f, err := v.root.OpenFile(v.marker(first), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
 	if err != nil {
 		return 0, err
 	}
-	for _, m := range markers { // lower ones mislead nobody, but are of no use
-		if err := v.root.Remove(v.marker(m)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return 0, errors.Join(err, f.Close())
+	return first, errors.Join(f.Close(), v.alone(first))
+}
+
+// move renames a marker to the next number.
+func (v *Validity) move(from uint32) error {
+	dir, err := v.root.Open(v.path("."))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	fd := int(dir.Fd())
+	return noreplace.Rename(fd, path.Base(v.marker(from)), fd, path.Base(v.marker(from+1)))
+}
+
+// alone sees to it that a marker which was just made is the only one. Another program may have made one at the same time: a
+// greater one counts (fs.ErrExist), and our number may have been given out before.
+func (v *Validity) alone(n uint32) error {
+	for {
+		markers, err := v.scan()
+		if err != nil {
+			return err
+		}
+		lower := false
+		for _, m := range markers {
+			var err error
+			switch {
+			case m > n:
+				return cmp.Or(ignoreMissing(v.root.Remove(v.marker(n))), fs.ErrExist)
+			case m < n:
+				lower = true
+				err = ignoreMissing(v.root.Remove(v.marker(m)))
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if !lower {
+			return nil
 		}
 	}
-	return first, f.Close()
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 func (v *Validity) marker(n uint32) string {

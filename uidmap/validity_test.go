@@ -123,3 +123,29 @@ func TestValidityIsGivenOnce(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Programs that give out the first one at the same time may do so in different seconds.
+func TestValidityFirstIsGivenOnce(t *testing.T) {
+	for range 50 {
+		a := newAccount(t)
+		var mu sync.Mutex
+		given := make(map[uint32]bool)
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				v := NewValidity(a.root, ".", a.o)
+				v.now = func() time.Time { return time.Now().Add(time.Duration(i%3) * time.Second) }
+				for range 5 {
+					n, err := v.Next(t.Context())
+					mu.Lock()
+					if err != nil || given[n] {
+						t.Errorf("%d, %v, given before: %v", n, err, given[n])
+					}
+					given[n] = true
+					mu.Unlock()
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
