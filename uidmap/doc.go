@@ -20,7 +20,7 @@
 // A lock is a file beside the data, as Dovecot makes it: dovecot-uidlist.lock,
 // dovecot-keywords.lock, dovecot-acl.lock, subscriptions.lock, and so for our own. Who needs two takes that of the uidlist
 // first. The lock of a process that is gone is overridden. dovecot-uidvalidity
-// needs none: its marker file is renamed.
+// needs one only where its first marker is made: later that is renamed.
 //
 // # Crashes
 //

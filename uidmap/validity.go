@@ -1,7 +1,6 @@
 package uidmap
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +38,7 @@ func NewValidity(root *os.Root, dir string, o Options) *Validity {
 func (v *Validity) Next(ctx context.Context) (uint32, error) {
 	// Each turn that fails is one in which another program took a number.
 	for ctx.Err() == nil {
-		next, err := v.take()
+		next, err := v.take(ctx)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
 			if _, gone := v.root.Stat(v.dir); gone != nil {
 				return 0, gone
@@ -62,7 +62,7 @@ func (v *Validity) Next(ctx context.Context) (uint32, error) {
 }
 
 // take moves the marker on by one; fs.ErrNotExist or fs.ErrExist where another program was faster.
-func (v *Validity) take() (uint32, error) {
+func (v *Validity) take(ctx context.Context) (uint32, error) {
 	last := v.noted()
 	if last != 0 && last < math.MaxUint32 && !v.has(last+1) && v.has(last) {
 		return last + 1, v.move(last)
@@ -84,12 +84,39 @@ func (v *Validity) take() (uint32, error) {
 	if last == math.MaxUint32 {
 		return 0, ErrExhausted
 	}
+	return v.begin(ctx, last)
+}
+
+// begin makes a marker where there is none. last is what was noted when that was found out.
+func (v *Validity) begin(ctx context.Context, last uint32) (_ uint32, err error) {
+	locker := newLocker(v.root, v.dir, validityFile, v.o)
+	lock, err := locker.lock(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, lock.release()) }()
+	// Reading the directory may miss a marker that is renamed meanwhile. But whoever renames notes it then, and
+	// who was here before us has done so with the lock held.
+	var markers []uint32
+	for range 3 {
+		if markers, err = v.scan(); err != nil {
+			return 0, err
+		}
+		if v.noted() != last || slices.ContainsFunc(markers, func(m uint32) bool { return m >= last }) {
+			return 0, fs.ErrExist
+		}
+	}
 	first := max(last+1, uint32(min(v.now().Unix(), math.MaxUint32)))
 	f, err := v.root.OpenFile(v.marker(first), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
 	if err != nil {
 		return 0, err
 	}
-	return first, errors.Join(f.Close(), v.alone(first))
+	for _, m := range markers { // lower ones mislead nobody, but are of no use
+		if err := v.root.Remove(v.marker(m)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return 0, errors.Join(err, f.Close())
+		}
+	}
+	return first, errors.Join(f.Close(), v.note(first))
 }
 
 // move renames a marker to the next number.
@@ -101,41 +128,6 @@ func (v *Validity) move(from uint32) error {
 	defer dir.Close()
 	fd := int(dir.Fd())
 	return noreplace.Rename(fd, path.Base(v.marker(from)), fd, path.Base(v.marker(from+1)))
-}
-
-// alone sees to it that a marker which was just made is the only one. Another program may have made one at the same time: a
-// greater one counts (fs.ErrExist), and our number may have been given out before.
-func (v *Validity) alone(n uint32) error {
-	for {
-		markers, err := v.scan()
-		if err != nil {
-			return err
-		}
-		lower := false
-		for _, m := range markers {
-			var err error
-			switch {
-			case m > n:
-				return cmp.Or(ignoreMissing(v.root.Remove(v.marker(n))), fs.ErrExist)
-			case m < n:
-				lower = true
-				err = ignoreMissing(v.root.Remove(v.marker(m)))
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if !lower {
-			return nil
-		}
-	}
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 func (v *Validity) marker(n uint32) string {
