@@ -176,10 +176,11 @@ func (d *dirs) stamps() (cur, new stamp, err error) {
 // left its time as it was: the coarsest clock of a file system, with a margin.
 const racy = 2 * time.Second
 
+// isFresh reports whether the directory may have changed after s without a new time.
+func (s stamp) isFresh() bool { return s.read.Sub(s.mtime) < racy }
+
 // moved reports whether the directory may have changed between s and now.
-func (s stamp) moved(now stamp) bool {
-	return !s.mtime.Equal(now.mtime) || s.read.Sub(s.mtime) < racy
-}
+func (s stamp) moved(now stamp) bool { return !s.mtime.Equal(now.mtime) || s.isFresh() }
 
 // sameFile reports whether two are links to one file.
 func sameFile(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }

@@ -35,6 +35,25 @@ func (mb *Mailbox) freshen(ctx context.Context) error {
 	return err
 }
 
+// firstScan is the scan of a folder that is being opened. One that was changed just now would have to be read a second time, since it
+// may have changed behind the first look within the same tick of the clock: so it is watched from before that on. The turn is held.
+func (mb *Mailbox) firstScan(ctx context.Context) error {
+	cur, new, err := mb.d.stamps()
+	if err != nil {
+		return err
+	}
+	if !cur.isFresh() && !new.isFresh() {
+		return mb.scan(ctx)
+	}
+	mb.startWatching()
+	err = mb.scan(ctx)
+	mb.followed = err == nil
+	mb.mu.Lock()
+	mb.unwatchLaterLocked()
+	mb.mu.Unlock()
+	return err
+}
+
 // watching returns the watch, or nil.
 func (mb *Mailbox) watching() *watcher.Watch {
 	mb.mu.Lock()
@@ -178,9 +197,13 @@ func (mb *Mailbox) work(ctx context.Context) {
 func (mb *Mailbox) addView(v *View) {
 	mb.mu.Lock()
 	mb.views[v] = struct{}{}
-	watched := mb.watch != nil
 	mb.mu.Unlock()
-	if watched {
+	mb.startWatching()
+}
+
+// startWatching watches the folder. The turn is held.
+func (mb *Mailbox) startWatching() {
+	if mb.watching() != nil {
 		return
 	}
 	w := mb.a.b.o.Watcher.Watch(mb.path, mb.onBatch)
@@ -194,15 +217,20 @@ func (mb *Mailbox) addView(v *View) {
 func (mb *Mailbox) removeView(v *View) {
 	mb.mu.Lock()
 	delete(mb.views, v)
-	if len(mb.views) == 0 && mb.watch != nil {
-		if mb.quiet == nil {
-			mb.quiet = time.AfterFunc(racy, func() { mb.a.b.background(mb.unwatch) })
-		} else {
-			mb.quiet.Reset(racy)
-		}
-	}
+	mb.unwatchLaterLocked()
 	mb.mu.Unlock()
 	mb.reap()
+}
+
+func (mb *Mailbox) unwatchLaterLocked() {
+	if len(mb.views) > 0 || mb.watch == nil {
+		return
+	}
+	if mb.quiet == nil {
+		mb.quiet = time.AfterFunc(racy, func() { mb.a.b.background(mb.unwatch) })
+	} else {
+		mb.quiet.Reset(racy)
+	}
 }
 
 // unwatch ends the watch, unless there is a view again.
@@ -218,7 +246,7 @@ func (mb *Mailbox) unwatch(ctx context.Context) {
 	mb.mu.Lock()
 	again := len(mb.views) > 0
 	mb.mu.Unlock()
-	if again {
+	if again || !mb.loaded {
 		return
 	}
 	mb.trouble("can't look at the folder", mb.freshen(ctx))

@@ -142,7 +142,7 @@ func (mb *Mailbox) load(ctx context.Context) (err error) {
 		mb.trouble("can't remove what was left of mod-sequences", mb.sweepModSeqs())
 	}
 	mb.snap.Store(&snapshot{names: new(keywordNames)})
-	if err := mb.scan(ctx); err != nil {
+	if err := mb.firstScan(ctx); err != nil {
 		return err
 	}
 	mb.loaded = true
