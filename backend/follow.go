@@ -150,7 +150,7 @@ func (mb *Mailbox) settleChanges(ctx context.Context, changes []watcher.Change) 
 }
 
 // maxPending is the number of changes from which on the folder is looked at as a whole.
-const maxPending = 10_000
+const maxPending = 20_000
 
 // onBatch takes what the watcher saw. It is called from the watcher's goroutine.
 func (mb *Mailbox) onBatch(b watcher.Batch) {

@@ -29,6 +29,9 @@ func (v *View) Search(ctx context.Context, key *Key) ([]uint32, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.cost == costMemory {
+		return v.searchMemory(p)
+	}
 	blocks := make([][]uint32, (v.Len()+searchBlock-1)/searchBlock)
 	workers := 1
 	if p.cost >= costHeader { // else it does not last
@@ -63,6 +66,24 @@ func (v *View) Search(ctx context.Context, key *Key) ([]uint32, error) {
 		return nil, err
 	}
 	return slices.Concat(blocks...), nil
+}
+
+// searchMemory is Search where the snapshot tells all: some nanoseconds for each message.
+func (v *View) searchMemory(p *plan) ([]uint32, error) {
+	s := searcher{v: v}
+	var out []uint32
+	if p.op == KeyAll {
+		out = make([]uint32, 0, v.Len())
+	}
+	for seq, m := range v.told.all {
+		s.seq, s.m = seq, m
+		if ok, err := s.eval(p); err != nil {
+			return nil, err
+		} else if ok {
+			out = append(out, seq)
+		}
+	}
+	return out, nil
 }
 
 // match returns those of seqs that match. It is Search for few messages.

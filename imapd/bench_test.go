@@ -46,6 +46,20 @@ func BenchmarkSearchFlags(b *testing.B) {
 	benchCommand(b, benchSession(b), "a UID SEARCH UNSEEN UNDELETED\r\n")
 }
 
+// BenchmarkSortSubject is SORT when what counts of the headers is in memory: but for the first time.
+func BenchmarkSortSubject(b *testing.B) {
+	benchCommand(b, benchSession(b), "a SORT (SUBJECT) UTF-8 ALL\r\n")
+}
+
+func BenchmarkHeaderFields(b *testing.B) {
+	benchCommand(b, benchSession(b), "a FETCH 1:* BODY.PEEK[HEADER.FIELDS (Subject From Date)]\r\n")
+}
+
+// BenchmarkStore changes the flags of 1,000 messages, twice.
+func BenchmarkStore(b *testing.B) {
+	benchCommand(b, benchSession(b), "a STORE 1:1000 +FLAGS.SILENT (\\Flagged)\r\na STORE 1:1000 -FLAGS.SILENT (\\Flagged)\r\n")
+}
+
 // BenchmarkQResync is a client that comes back after few changes.
 func BenchmarkQResync(b *testing.B) {
 	s := benchSession(b)

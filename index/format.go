@@ -106,9 +106,12 @@ func blockSum(head, dir []byte) uint32 {
 
 // recordSum is the checksum of a record. It says whose it is, too.
 func recordSum(k key, record []byte) uint32 {
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], uint64(k))
-	return crc32.Update(crc32.Checksum(b[:], castagnoli), castagnoli, record)
+	// The key's octets one by one: a slice of them would be allocated for each record.
+	c := ^uint32(0)
+	for i := range 8 {
+		c = castagnoli[byte(c)^byte(k>>(8*i))] ^ c>>8
+	}
+	return crc32.Update(^c, castagnoli, record)
 }
 
 // checkHeader checks the header of a file.

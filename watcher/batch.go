@@ -32,7 +32,7 @@ type Change struct {
 }
 
 // Batch is what happened within one coalescing window (25 ms from the first
-// event), in the order in which it happened; at most 4096 changes. Rescan asks
+// event), in the order in which it happened; at most 16384 changes. Rescan asks
 // for a look at the whole folder, and then Changes is empty: there were more
 // changes than that, events were lost, or the folder is polled and has changed.
 //
@@ -42,7 +42,7 @@ type Batch struct {
 	Rescan  bool
 }
 
-// maxChanges bounds a batch. A burst of 2,000 deliveries is two events per file
-// when a client looks on (new/ to cur/), and still below it; beyond, one reading of
-// the directory is cheaper than as many single looks.
-const maxChanges = 4096
+// maxChanges bounds a batch, at what the kernel's own queue holds by default. A client that flags
+// thousands of messages makes two events for each; in a large folder, looking at these names costs less than reading
+// the directory.
+const maxChanges = 16384
