@@ -19,8 +19,8 @@ type fetch struct {
 	known map[string]bool
 
 	partial partial // of the messages, those that are wanted (RFC 9394 §3.3); zero: all
-	// Its modifiers (RFC 7162 §3.1.4.1, §3.2.6). changedSince 0: none.
-	changedSince uint64
+	// Its modifiers (RFC 7162 §3.1.4.1, §3.2.6). changedSince nil: none.
+	changedSince *uint64
 	vanished     bool
 
 	setsSeen bool // an item sets \Seen
@@ -57,7 +57,7 @@ func parseFetch(uid bool) parseFunc {
 		f.parseItems(d)
 		if d.Try(' ') { // fetch-modifiers of RFC 4466 §2.4
 			d.List(func() { f.parseModifier(d, uid) })
-			if f.vanished && f.changedSince == 0 {
+			if f.vanished && f.changedSince == nil {
 				d.Fail("CHANGEDSINCE with VANISHED")
 			}
 		}
@@ -67,9 +67,10 @@ func parseFetch(uid bool) parseFunc {
 
 func (f *fetch) parseModifier(d *wire.Decoder, uid bool) {
 	switch name := d.Keyword("a modifier of FETCH"); {
-	case name == "CHANGEDSINCE" && f.c.has("CONDSTORE") && f.changedSince == 0:
+	case name == "CHANGEDSINCE" && f.c.has("CONDSTORE") && f.changedSince == nil:
 		d.SP()
-		f.changedSince = modSeqValue(d)
+		// RFC 7162 §7 has no 0 here. Thunderbird sends it of a mailbox that it knew before it used CONDSTORE.
+		f.changedSince = new(uint64(d.Number64()))
 		f.add("MODSEQ", fetchItem{"MODSEQ", (*fetch).modSeq})
 	case name == "PARTIAL" && f.c.has("PARTIAL") && uid && f.partial == (partial{}):
 		d.SP()
@@ -94,13 +95,13 @@ func (f *fetch) run(ctx context.Context, c *conn) error {
 		f.items = append(slices.Clip(f.items), fetchItem{"MODSEQ", (*fetch).modSeq})
 	}
 	if f.vanished {
-		c.vanished("(EARLIER) ", c.view.Vanished(f.changedSince, c.knownUIDs(f.set)))
+		c.vanished("(EARLIER) ", c.view.Vanished(*f.changedSince, c.knownUIDs(f.set)))
 	}
 	if f.partial != (partial{}) {
 		seqs = f.partial.of(seqs)
 	}
-	if f.changedSince > 0 {
-		seqs = c.view.ChangedSince(seqs, f.changedSince)
+	if f.changedSince != nil {
+		seqs = c.view.ChangedSince(seqs, *f.changedSince)
 	}
 	var marked []uint32                                                             // are \Seen by this command: their flags are told
 	if f.setsSeen && !c.view.ReadOnly() && c.view.Rights().Has(backend.RightSeen) { // RFC 4314 §4

@@ -99,7 +99,7 @@ func TestFetchBad(t *testing.T) {
 		" 1 BODY[HEADER.FIELDS]", " 1 BODY[HEADER.FIELDS ()]", " 1 BODY[HEADER.FIELDS (a:)]", " 1 BODY[HEADER.FIELDS (a b]",
 		" 1 BODY[]<0>", " 1 BODY[]<0.0>", " 1 BODY[]<-1.1>", " 1 BODY[]<0.9223372036854775808>", " 1 RFC822.SIZE<0.1>", " 1 BODY<0.1>",
 		" 1 BINARY", " 1 BINARY[HEADER]", " 1 BINARY.SIZE[1]<0.1>",
-		" 1 FLAGS (CHANGEDSINCE 0)", " 1 FLAGS (CHANGEDSINCE 1 VANISHED)", " 1 FLAGS (OTHER 1)", " 1 FLAGS ()", " 0 FLAGS", " 4 FLAGS", " 4:* FLAGS", " x FLAGS", " 1,$ FLAGS",
+		" 1 FLAGS (CHANGEDSINCE 1 CHANGEDSINCE 0)", " 1 FLAGS (CHANGEDSINCE 0 CHANGEDSINCE 1)", " 1 FLAGS (CHANGEDSINCE 1 VANISHED)", " 1 FLAGS (OTHER 1)", " 1 FLAGS ()", " 0 FLAGS", " 4 FLAGS", " 4:* FLAGS", " x FLAGS", " 1,$ FLAGS",
 	} {
 		if got := s.do("a FETCH" + args + "\r\n"); !strings.HasPrefix(got, "a BAD ") {
 			t.Errorf("FETCH%s: %q", args, got)
