@@ -53,7 +53,7 @@ type ACLEntry struct {
 	Negative bool   // it takes rights away
 	Rights   string // letters of ACLRights, in that order, each once
 
-	more string // rights that are not ours, as they are written behind the others
+	more string // names of rights that are not ours, as they are written behind the others
 	line string // as in the file; "" for what has changed
 }
 
@@ -132,7 +132,8 @@ func (a *ACL) load() (list []ACLEntry, err error) {
 	return list, nil
 }
 
-// parseACL reads a line. What it can't understand is ACLUnknown: it gives nobody anything, and where it is negative it concerns everybody.
+// parseACL reads a line. What it can't understand is ACLUnknown: it gives nobody anything, and where it is negative, or seems so,
+// it concerns everybody.
 func parseACL(line string) ACLEntry {
 	e := ACLEntry{line: line}
 	if line == "" || line[0] == '#' {
@@ -146,12 +147,10 @@ func parseACL(line string) ACLEntry {
 		word += "="
 	}
 	kind, known := aclKinds[word]
-	if !ok || !known || named && name == "" {
-		e.Kind = ACLUnknown
-		return e
+	if !ok || !known || named && name == "" || !e.parseRights(rights) {
+		return ACLEntry{Kind: ACLUnknown, Negative: strings.HasPrefix(strings.TrimLeft(line, " \t\ufeff\""), "-"), line: line}
 	}
 	e.Kind, e.Name = kind, name
-	e.parseRights(rights)
 	return e
 }
 
@@ -178,8 +177,9 @@ func cutACLName(line string) (id, rest string, ok bool) {
 	return b.String(), "", false
 }
 
-// parseRights takes letters, and names behind a ':'.
-func (e *ACLEntry) parseRights(text string) {
+// parseRights takes letters, and names behind a ':'. ok is false where there is another letter: a ':' that was forgotten must not
+// give rights by the letters of their names.
+func (e *ACLEntry) parseRights(text string) (ok bool) {
 	letters, names, _ := strings.Cut(text, ":")
 	var has [len(ACLRights)]bool
 	var others strings.Builder
@@ -187,7 +187,7 @@ func (e *ACLEntry) parseRights(text string) {
 		if i := strings.IndexRune(ACLRights, c); i >= 0 {
 			has[i] = true
 		} else if c != ' ' && c != '\t' {
-			others.WriteRune(c)
+			return false
 		}
 	}
 	sep := " :"
@@ -209,6 +209,7 @@ next:
 		}
 	}
 	e.Rights, e.more = string(rights), others.String()
+	return true
 }
 
 // SetRights gives an entry other rights, letters of ACLRights; those that are not ours stay.

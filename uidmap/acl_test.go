@@ -37,23 +37,28 @@ func TestACLParse(t *testing.T) {
 		`"-group=a b" e`:                  {Kind: ACLGroup, Name: "a b", Negative: true, Rights: "e"},
 		"user=bob lr :expunge,vendor foo": {Kind: ACLUser, Name: "bob", Rights: "lre"},
 		"user=bob :read":                  {Kind: ACLUser, Name: "bob", Rights: "r"},
-		"user=bob lQ":                     {Kind: ACLUser, Name: "bob", Rights: "l"},
 		"user=a=b l":                      {Kind: ACLUser, Name: "a=b", Rights: "l"},
 		// Not understood: nothing is granted, and '-' is remembered.
-		"user= lr":        {Kind: ACLUnknown},
-		"frob=bob lr":     {Kind: ACLUnknown},
-		"-frob=bob lr":    {Kind: ACLUnknown, Negative: true},
-		`"user=bob lr`:    {Kind: ACLUnknown},
-		`"-user=bob lr`:   {Kind: ACLUnknown, Negative: true},
-		`"user=bob"lr`:    {Kind: ACLUnknown},
-		" user=bob lr":    {Kind: ACLUnknown},
-		"USER=bob lr":     {Kind: ACLUnknown},
-		"anyone=bob lr":   {Kind: ACLUnknown},
-		"user lr":         {Kind: ACLUnknown},
-		"# user=bob lr":   {Kind: aclComment},
-		"":                {Kind: aclComment},
-		"user=bob\tlr l":  {Kind: ACLUser, Name: "bob\tlr", Rights: "l"},
-		"user=bob  l\t r": {Kind: ACLUser, Name: "bob", Rights: "lr"},
+		"user= lr":         {Kind: ACLUnknown},
+		"frob=bob lr":      {Kind: ACLUnknown},
+		"-frob=bob lr":     {Kind: ACLUnknown, Negative: true},
+		`"user=bob lr`:     {Kind: ACLUnknown},
+		`"-user=bob lr`:    {Kind: ACLUnknown, Negative: true},
+		`"user=bob"lr`:     {Kind: ACLUnknown},
+		" user=bob lr":     {Kind: ACLUnknown},
+		" -user=bob lr":    {Kind: ACLUnknown, Negative: true},
+		"\ufeff-anyone lr": {Kind: ACLUnknown, Negative: true},
+		"user=bob lQ":      {Kind: ACLUnknown},
+		"-user=bob Read":   {Kind: ACLUnknown, Negative: true},
+		"anyone lookup":    {Kind: ACLUnknown},
+		"anyone l\rowner":  {Kind: ACLUnknown},
+		"USER=bob lr":      {Kind: ACLUnknown},
+		"anyone=bob lr":    {Kind: ACLUnknown},
+		"user lr":          {Kind: ACLUnknown},
+		"# user=bob lr":    {Kind: aclComment},
+		"":                 {Kind: aclComment},
+		"user=bob\tlr l":   {Kind: ACLUser, Name: "bob\tlr", Rights: "l"},
+		"user=bob  l\t r":  {Kind: ACLUser, Name: "bob", Rights: "lr"},
 	} {
 		got := parseACL(line)
 		if got.line != line {
@@ -162,7 +167,7 @@ func TestACLChanges(t *testing.T) {
 }
 
 func FuzzACL(f *testing.F) {
-	for _, line := range []string{`"-user=a \"b" lr :x`, "anyone l", `"`, `"\`, "-", "#", "user=é lrQ :read,x"} {
+	for _, line := range []string{`"-user=a \"b" lr :x`, "anyone l", `"`, `"\`, "-", "#", "user=é lr :read,x", "user=é lrQ"} {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
