@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"sync"
 
 	"maildir-imapd/uidmap"
@@ -108,10 +109,21 @@ func (s *share) rightsInTree(name string) (Rights, error) {
 		return 0, err
 	}
 	r := s.by(list)
-	if !n.exists && !r.Has(RightDelete) {
-		return 0, errNonExistent // that there are children is not for everybody to know
+	if !n.exists {
+		if !s.seesBelow(t, n.Name) {
+			return 0, errNonExistent
+		}
+		r |= RightLookup // LIST shows it
 	}
 	return r, nil
+}
+
+// seesBelow reports whether the user may see a mailbox beneath a name.
+func (s *share) seesBelow(t *tree, name string) bool {
+	return slices.ContainsFunc(t.below(name, s.loc.separator()), func(n *node) bool {
+		list, err := s.nodeACL(n)
+		return n.exists && err == nil && s.by(list).Has(RightLookup)
+	})
 }
 
 // mayCreate returns nil where the user may make a mailbox (RFC 4314 §4).
