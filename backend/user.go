@@ -189,9 +189,12 @@ func (u *User) Delete(ctx context.Context, name string) error {
 func (u *User) Rename(ctx context.Context, from, to string) error {
 	s := u.share(from)
 	if s != u.share(to) {
-		return cannot("A mailbox can't be moved to another namespace")
+		return errOtherSpace
 	}
 	if s == nil {
+		if err := u.mayHold(u.Account, s, from, to); err != nil {
+			return err
+		}
 		return u.Account.Rename(ctx, from, to)
 	}
 	r, err := s.rightsInTree(from)
@@ -201,10 +204,32 @@ func (u *User) Rename(ctx context.Context, from, to string) error {
 	if err == nil {
 		err = s.mayCreate(to)
 	}
+	if err == nil {
+		err = u.mayHold(s.Account, s, from, to)
+	}
 	if err != nil {
 		return err
 	}
 	return s.Account.Rename(ctx, from, to)
+}
+
+var errOtherSpace = cannot("A mailbox can't be moved to another namespace")
+
+// mayHold returns nil where a RENAME brings nothing to names that belong to another tree than a: nobody could reach it there.
+func (u *User) mayHold(a *Account, s *share, from, to string) error {
+	if from, to = u.loc.canonical(from), u.loc.canonical(to); len(u.shares) == 0 || from == inboxName {
+		return nil // INBOX's children stay
+	}
+	t, err := a.readTree()
+	if err != nil {
+		return err
+	}
+	for _, n := range t.below(from, a.loc.separator()) {
+		if u.share(to+n.Name[len(from):]) != s {
+			return errOtherSpace
+		}
+	}
+	return nil
 }
 
 // Status is Account.Status.
