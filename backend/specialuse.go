@@ -62,15 +62,17 @@ func canonicalUse(u imap.MailboxAttr) (imap.MailboxAttr, bool) {
 	return "", false
 }
 
-// specialUses says which mailboxes of the tree have which uses. Each use belongs to one
+// specialUses says which mailboxes of the user's tree have which uses. Each use belongs to one
 // mailbox: the one that a client chose, else the one in the configuration, else the one with
 // the best of the usual names.
-func (a *Account) specialUses(t *tree) (map[string][]imap.MailboxAttr, error) {
-	assigned, err := a.assignedUses()
+func (u *User) specialUses(t *tree) (map[string][]imap.MailboxAttr, error) {
+	assigned, err := u.assignedUses()
 	if err != nil {
 		return nil, err
 	}
-	return a.usesWith(t, assigned), nil
+	// No client chooses a shared one. The line is about a mailbox of his own that the shared one hides.
+	assigned = slices.DeleteFunc(assigned, func(x assignedUse) bool { return u.share(x.name) != nil })
+	return u.usesWith(t, assigned), nil
 }
 
 func (a *Account) usesWith(t *tree, assigned []assignedUse) map[string][]imap.MailboxAttr {

@@ -15,12 +15,12 @@ const SpecialUseEntry = "/private/specialuse"
 func isSpecialUse(m Metadata) bool { return strings.EqualFold(m.Name, SpecialUseEntry) }
 
 // SpecialUses returns the value of SpecialUseEntry of each mailbox that has one.
-func (a *Account) SpecialUses() (map[string]string, error) {
-	t, err := a.readTree()
+func (u *User) SpecialUses() (map[string]string, error) {
+	t, err := u.wholeTree()
 	if err != nil {
 		return nil, err
 	}
-	uses, err := a.specialUses(t)
+	uses, err := u.specialUses(t)
 	values := make(map[string]string, len(uses))
 	for name, list := range uses {
 		values[name] = useValue(list)

@@ -270,10 +270,13 @@ func (u *User) Metadata(name string) ([]Metadata, error) {
 	return a.Metadata(name)
 }
 
-// SetMetadata is Account.SetMetadata. As all who share a mailbox see its annotations, it wants the right to change flags
+// SetMetadata is Account.SetMetadata, without special uses of what is shared. As all who share a mailbox see its annotations, it wants the right to change flags
 // that all see, which is more than RFC 5464 §3.3 asks for.
 func (u *User) SetMetadata(ctx context.Context, name string, changes []Metadata, by *Monitor) error {
 	a, _, err := u.may(name, RightLookup|RightWrite)
+	if err == nil && a != u.Account && slices.ContainsFunc(changes, isSpecialUse) {
+		err = errUseShared
+	}
 	if err != nil {
 		return err
 	}
