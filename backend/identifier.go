@@ -34,7 +34,8 @@ func entryOf(identifier string) (e uidmap.ACLEntry) {
 	return e
 }
 
-// identifierOf is the identifier of an entry, "" where it has none.
+// identifierOf is the identifier of an entry, "" where it has none: a user who is called as anyone, as a group or as another one's
+// negative rights would be taken for them.
 func identifierOf(e uidmap.ACLEntry) string {
 	var id string
 	switch e.Kind {
@@ -54,7 +55,10 @@ func identifierOf(e uidmap.ACLEntry) string {
 		return ""
 	}
 	if e.Negative {
-		return "-" + id
+		id = "-" + id
+	}
+	if x := entryOf(id); x.Kind != e.Kind || x.Name != e.Name || x.Negative != e.Negative {
+		return ""
 	}
 	return id
 }
