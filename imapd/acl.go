@@ -124,7 +124,7 @@ func parseIdentifier(d *wire.Decoder) string { return prepareIdentifier(d, d.ASt
 // control characters.
 func prepareIdentifier(d *wire.Decoder, s string) string {
 	id, err := stringprep.SASLprep.Prepare(s)
-	if !strings.Contains(id, "$") { // no group's
+	if name := strings.TrimPrefix(id, "-"); !strings.HasPrefix(name, "$") && !strings.HasPrefix(name, "!$") { // no group's
 		id = auth.Normalize(id)
 	}
 	if err != nil || !backend.ValidIdentifier(id) {
