@@ -29,7 +29,8 @@ type lookout struct {
 	// looking is held over looks at the tree, which it brings in order. It comes before folders.change.
 	looking     sync.Mutex
 	tree        *tree               // as the monitors know it
-	subscribed  map[string][]string // likewise
+	subscribed  map[string][]string // likewise; nil for a shared tree, in which each user has his own
+	user        *User               // one of those whose own account it is: what he subscribes to may be shared
 	lastTrouble string              // logged already
 
 	mu       sync.Mutex // guards the fields below; held for memory operations only, and innermost
@@ -133,6 +134,9 @@ func (l *lookout) renaming(from, to string, mere bool) (finish func(ok bool)) {
 func (l *lookout) add(m *monitor) error {
 	l.looking.Lock()
 	defer l.looking.Unlock()
+	if m.s == nil {
+		l.user = m.u
+	}
 	if err := l.lookAtTree(); err != nil { // for those that are there already
 		return err
 	}
@@ -217,7 +221,7 @@ func (l *lookout) idle() bool {
 	l.running = !none
 	l.mu.Unlock()
 	if none {
-		l.tree, l.subscribed = nil, nil
+		l.tree, l.subscribed, l.user = nil, nil, nil
 		l.unwatch(func(string) bool { return false })
 	}
 	return none
@@ -294,9 +298,11 @@ func (l *lookout) lookAtTree() error {
 	if err != nil {
 		return err
 	}
-	subscribed, err := l.a.subscribed()
-	if err != nil {
-		return err
+	var subscribed map[string][]string
+	if l.user != nil {
+		if subscribed, err = l.user.subscribed(); err != nil {
+			return err
+		}
 	}
 	rights := l.lookAtRights(t)
 	old, oldSubscribed := l.tree, l.subscribed

@@ -383,7 +383,7 @@ func (m *monitor) events(name string, subscribed map[string][]string) (e Events)
 		subscribed = m.subscribed
 	}
 	for i := range m.scopes {
-		if m.s != nil && m.scopes[i].Kind == Personal {
+		if m.scopes[i].Kind == Personal && (m.s != nil || m.u.share(name) != nil) {
 			continue // what is shared is not
 		}
 		if s := &m.scopes[i]; s.Events&^e != 0 && s.has(name, subscribed, &m.l.a.loc) {

@@ -75,13 +75,6 @@ func (u *User) Unsubscribe(ctx context.Context, name string) error {
 	return a.subs.Remove(ctx, spelled[name]...)
 }
 
-// subscribed returns the subscribed names.
-func (a *Account) subscribed() (map[string][]string, error) {
-	a.subsMu.Lock()
-	defer a.subsMu.Unlock()
-	return a.subscribedLocked()
-}
-
 // subscribed returns the subscribed names, those of shared mailboxes too.
 func (u *User) subscribed() (map[string][]string, error) {
 	u.subsMu.Lock()

@@ -265,6 +265,29 @@ func TestSetACLRandom(t *testing.T) {
 	}
 }
 
+// A user's own prefix is not that of shared mailboxes to which he has subscribed: they are told with their own names, and watched.
+func TestSharedMonitorPrefix(t *testing.T) {
+	w := newSharedWorld(t)
+	w.box(".box", "anyone lr\n")
+	u := w.user("alice", Location{Prefix: "INBOX."})
+	w.must(u.Subscribe(t.Context(), "Public.box"))
+	m, err := u.Monitor([]Scope{{Events: SubscriptionChange}, {Kind: Subscribed, Events: SubscriptionChange | MessageChange}})
+	w.must(err)
+	t.Cleanup(m.Close)
+	if got := m.Mailboxes(); !slices.Equal(got, []string{"Public.box"}) {
+		t.Errorf("watches %q", got)
+	}
+	w.must(u.Unsubscribe(t.Context(), "Public.box"))
+	for _, part := range m.parts {
+		part.l.looking.Lock()
+		w.must(part.l.lookAtTree())
+		part.l.looking.Unlock()
+	}
+	if n := m.Take(false); !slices.Equal(n.Names, []NameChange{{Name: "Public.box"}}) {
+		t.Errorf("told of %+v", n.Names)
+	}
+}
+
 // RFC 4314 §2: entries as Dovecot combines them.
 func TestIdentity(t *testing.T) {
 	id := identity{name: "bob", groups: map[string]bool{"staff": true}}
