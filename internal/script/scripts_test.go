@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -150,7 +151,8 @@ func newDovecot(t *testing.T, d *dovecot.Server, s *Script) Account {
 	t.Helper()
 	checkOptions(t, s, "password", "passdb", "idle", "separator", "quota", "shared", "layout", "kind", "groups")
 	a := Account{Server: "dovecot", Addr: d.Addr, User: s.Name, Password: "secret", Chown: d.Chown}
-	var userdb []string
+	// Dovecot says "Still here" to all clients at one moment, which may come as soon as a script is in IDLE: never, but where it is asked for.
+	userdb := []string{"imap_idle_notify_interval=" + cmp.Or(s.Options["idle"], "0")}
 	for name, value := range s.Options {
 		switch name {
 		case "password":
@@ -159,8 +161,6 @@ func newDovecot(t *testing.T, d *dovecot.Server, s *Script) Account {
 			for field := range strings.SplitSeq(value, ",") {
 				userdb = append(userdb, "passdb_"+field)
 			}
-		case "idle":
-			userdb = append(userdb, "imap_idle_notify_interval="+value)
 		case "separator":
 			userdb = append(userdb, fmt.Sprintf("namespace/inbox/separator=%s", value))
 		case "quota":
