@@ -15,29 +15,25 @@ import (
 // aclPrefix begins the names of the files of access control lists, which with LAYOUT=fs lie beside folders.
 const aclPrefix = "dovecot-acl"
 
-// acls are the access control lists of a tree that were read, by directory.
+// acls are the access control lists of a tree that were read. Where a symlink that leads out leads elsewhere, its folder is another place.
 type acls struct {
-	mu     sync.Mutex // guards byDir; held for memory operations only
-	byDir  map[string]*uidmap.ACL
-	forget int // the size at which all are forgotten: folders come and go
+	mu      sync.Mutex // guards byPlace; held for memory operations only
+	byPlace map[place]*uidmap.ACL
+	forget  int // the size at which all are forgotten: folders come and go
 }
 
 // acl returns the access control list of a folder.
 func (a *Account) acl(f place) *uidmap.ACL {
 	x := &a.acls
-	key := f.dir
-	if f.root != a.root {
-		key = f.root.Name() // a symlink led there
-	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	list := x.byDir[key]
+	list := x.byPlace[f]
 	if list == nil {
-		if len(x.byDir) > x.forget || x.byDir == nil {
-			x.byDir, x.forget = make(map[string]*uidmap.ACL), maxFolders
+		if len(x.byPlace) > x.forget || x.byPlace == nil {
+			x.byPlace, x.forget = make(map[place]*uidmap.ACL), maxFolders
 		}
 		list = uidmap.NewACL(f.root, f.dir, uidmap.Options{Log: a.b.o.Log.With("user", a.user), FilePerm: a.filePerm})
-		x.byDir[key] = list
+		x.byPlace[f] = list
 	}
 	return list
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -51,12 +52,23 @@ func (u *User) Share(ctx context.Context, groups []string, list []Share) (err er
 			err = errors.Join(err, fmt.Errorf("%s: %w", s.Prefix, err2))
 			continue
 		}
+		if u.hasTree(a.rootInfo) {
+			err = errors.Join(err, fmt.Errorf("%s: %s is shared already, or the user's own", s.Prefix, a.loc.Root), a.Close())
+			continue
+		}
 		u.shares = append(u.shares, &share{a, &u.id, s.Others})
 	}
 	slices.SortFunc(u.shares, func(a, b *share) int {
 		return cmp.Or(cmp.Compare(len(b.loc.Prefix), len(a.loc.Prefix)), strings.Compare(a.loc.Prefix, b.loc.Prefix))
 	})
 	return err
+}
+
+// hasTree reports whether a directory is the root of one of the user's trees: two accounts of it would take each other's files for those of
+// another process.
+func (u *User) hasTree(root os.FileInfo) bool {
+	return os.SameFile(root, u.rootInfo) ||
+		slices.ContainsFunc(u.shares, func(s *share) bool { return os.SameFile(root, s.rootInfo) })
 }
 
 // Shares reports whether there is anything but the user's own account: without, access control lists are of no use.

@@ -206,6 +206,45 @@ func TestShareHostileFiles(t *testing.T) {
 	}
 }
 
+// A symlink that leads to another folder now has the list of that one.
+func TestShareLinkMoves(t *testing.T) {
+	w := newSharedWorld(t)
+	dir := filepath.Dir(w.root)
+	for name, acl := range map[string]string{"one": "anyone lr\n", "two": "user=bob lr\n"} {
+		w.must(errors.Join(os.MkdirAll(filepath.Join(dir, name, "cur"), 0o700), os.MkdirAll(filepath.Join(dir, name, "new"), 0o700),
+			os.MkdirAll(filepath.Join(dir, name, "tmp"), 0o700), os.WriteFile(filepath.Join(dir, name, "dovecot-acl"), []byte(acl), 0o600)))
+	}
+	link := filepath.Join(w.root, ".link")
+	w.must(os.Symlink(filepath.Join(dir, "one"), link))
+	u := w.user("alice", Location{}, Share{Location: Location{Prefix: "Public.", Root: w.root, FollowSymlinks: true}})
+	if r, err := u.Rights("Public.link"); err != nil || r.String() != "lr" {
+		t.Errorf("%q, %v", r, err)
+	}
+	w.must(errors.Join(os.Symlink(filepath.Join(dir, "two"), link+"2"), os.Rename(link+"2", link)))
+	_, err := u.Rights("Public.link")
+	wantCode(t, err, imap.ResponseCodeNonExistent)
+}
+
+// One directory is one tree of the user's, by whatever path.
+func TestShareOwn(t *testing.T) {
+	w := newSharedWorld(t)
+	w.acl(".", "anyone lrwstipekxa\n")
+	u := w.user("alice", Location{})
+	link := w.root + "-link"
+	w.must(errors.Join(os.Symlink(u.loc.Root, link), os.Symlink(w.root, w.root+"-again")))
+	err := u.Share(t.Context(), nil, []Share{
+		{Location: Location{Prefix: "Mine.", Root: u.loc.Root}},
+		{Location: Location{Prefix: "Link.", Root: link}},
+		{Location: Location{Prefix: "Again.", Root: w.root + "-again"}},
+	})
+	if err == nil {
+		t.Error("shared")
+	}
+	if n := u.Namespaces(); len(n.Shared) != 1 {
+		t.Errorf("%+v", n)
+	}
+}
+
 // Many change one list at once: nothing is lost.
 func TestSetACLConcurrent(t *testing.T) {
 	w := newSharedWorld(t)
