@@ -154,12 +154,29 @@ func (a *Account) lists(t *tree) (l lists) {
 		list, err := a.nodeACL(n)
 		if err != nil { // of one mailbox, which is no reason to show none
 			a.log().Warn("can't open a shared mailbox: nobody has rights", "mailbox", n.Name, "err", err)
-			l.byName[n.Name] = []uidmap.ACLEntry{{Kind: uidmap.ACLUnknown, Negative: true}}
+			l.byName[n.Name] = noRightsList
 			continue
 		}
 		l.byName[n.Name] = list.Entries()
 	}
 	return l
+}
+
+// noRightsList takes all rights away.
+var noRightsList = []uidmap.ACLEntry{{Kind: uidmap.ACLUnknown, Negative: true}}
+
+// same reports whether both are what was read of the same files at one time.
+func (l *lists) same(old *lists) bool {
+	same := func(a, b []uidmap.ACLEntry) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
+	if !same(l.root, old.root) || len(l.byName) != len(old.byName) {
+		return false
+	}
+	for name, list := range l.byName {
+		if !same(list, old.byName[name]) {
+			return false
+		}
+	}
+	return true
 }
 
 // rights are somebody's to a name that is there.

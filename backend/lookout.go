@@ -29,7 +29,8 @@ type lookout struct {
 	// looking is held over looks at the tree, which it brings in order. It comes before folders.change.
 	looking     sync.Mutex
 	tree        *tree               // as the monitors know it
-	subscribed  map[string][]string // likewise; nil for a shared tree, in which each user has his own
+	lists       lists               // of a shared tree, as they were at the last look
+	subscribed  map[string][]string // as the monitors know them; nil for a shared tree, in which each user has his own
 	user        *User               // one of those whose own account it is: what he subscribes to may be shared
 	lastTrouble string              // logged already
 
@@ -221,7 +222,7 @@ func (l *lookout) idle() bool {
 	l.running = !none
 	l.mu.Unlock()
 	if none {
-		l.tree, l.subscribed, l.user = nil, nil, nil
+		l.tree, l.subscribed, l.user, l.lists = nil, nil, nil, lists{}
 		l.unwatch(func(string) bool { return false })
 	}
 	return none

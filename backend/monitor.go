@@ -83,7 +83,7 @@ type monitor struct {
 	metadata map[string][]string
 	entries  int // in metadata
 	overflow bool
-	// Of a shared tree:
+	// Of a shared tree; written with lookout.looking held too:
 	heard      map[string]bool     // the mailboxes that the user has the rights to hear of (RFC 5465 §3.1)
 	unheard    map[string]bool     // those that he had until the last look, and has no more
 	subscribed map[string][]string // by the user
@@ -391,6 +391,11 @@ func (m *monitor) events(name string, subscribed map[string][]string) (e Events)
 		}
 	}
 	return e
+}
+
+// wantsSubscribed reports whether it matters what the user has subscribed to.
+func (m *monitor) wantsSubscribed() bool {
+	return slices.ContainsFunc(m.scopes, func(s scope) bool { return s.Kind == Subscribed })
 }
 
 func (s *scope) has(name string, subscribed map[string][]string, l *Location) bool {

@@ -134,12 +134,25 @@ func (l *lookout) lookAtRights(t *tree) (changed map[*monitor]map[string]bool) {
 		return nil
 	}
 	lists := l.a.lists(t)
+	same := t == l.tree && lists.same(&l.lists)
+	l.lists = lists
 	changed = make(map[*monitor]map[string]bool)
 	for _, m := range monitors {
-		subscribed, err := m.u.subscribed()
-		if err != nil {
-			// His own lookout says so, unless he has just left; the others don't have to suffer from it.
-			subscribed = m.subscribed
+		subscribed := m.subscribed
+		if m.wantsSubscribed() {
+			// Where it fails his own lookout says so, unless he has just left; the others don't have to suffer from it.
+			if now, err := m.u.subscribed(); err == nil {
+				subscribed = now
+			}
+		}
+		if same && m.heard != nil { // of thousands who listen
+			m.mu.Lock()
+			if m.unheard = nil; len(subscriptionChanges(m.subscribed, subscribed)) > 0 {
+				changed[m] = nil
+			}
+			m.subscribed = subscribed
+			m.mu.Unlock()
+			continue
 		}
 		heard := make(map[string]bool)
 		for _, n := range t.nodes {
