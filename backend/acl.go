@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"strings"
 	"sync"
 
 	"maildir-imapd/uidmap"
@@ -122,13 +123,22 @@ func (s *share) seesBelow(t *tree, name string) bool {
 	})
 }
 
+// mayDelete returns nil where the user may delete a mailbox, or give it another name (RFC 4314 §4).
+func (s *share) mayDelete(name string) error {
+	r, err := s.rightsInTree(name)
+	if err == nil {
+		err = r.may(RightDelete)
+	}
+	return err
+}
+
 // mayCreate returns nil where the user may make a mailbox (RFC 4314 §4).
 func (s *share) mayCreate(name string) error {
 	t, err := s.readTree()
 	if err != nil {
 		return err
 	}
-	list, err := s.parentACL(t, s.loc.canonical(name))
+	list, err := s.parentACL(t, s.loc.canonical(strings.TrimSuffix(name, string(s.loc.separator()))))
 	if err != nil {
 		return err
 	}

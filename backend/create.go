@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"path"
@@ -16,16 +15,16 @@ import (
 // maildirFolder is the empty file that says that a directory is a folder of a Maildir++.
 const maildirFolder = "maildirfolder"
 
-// Create makes a mailbox (RFC 3501 §6.3.3). Its parents are made with LAYOUT=fs, as names for
+// create makes a mailbox (RFC 3501 §6.3.3). Its parents are made with LAYOUT=fs, as names for
 // children only; a Maildir++ needs none. A separator at the end says that
 // only children are wanted: LAYOUT=fs makes a directory for them, Maildir++ a mailbox.
 // use are the attributes of CREATE-SPECIAL-USE (RFC 6154 §3), which the new mailbox takes
 // over from any other.
 //
-// The mailbox is on disk, whole, when Create returns; killed half-way it leaves none.
+// The mailbox is on disk, whole, when create returns; killed half-way it leaves none. may is asked while no name can change; nil: all is allowed.
 //
 // Errors: *imap.Error with ALREADYEXISTS, CANNOT or USEATTR.
-func (a *Account) Create(ctx context.Context, name string, use []imap.MailboxAttr) (err error) {
+func (a *Account) create(name string, use []imap.MailboxAttr, may func() error) (err error) {
 	name, parentOnly := strings.CutSuffix(name, string(a.loc.separator()))
 	name = a.loc.canonical(name)
 	parentOnly = parentOnly && a.loc.Layout == FS
@@ -38,6 +37,11 @@ func (a *Account) Create(ctx context.Context, name string, use []imap.MailboxAtt
 	}
 	a.folders.change.Lock()
 	defer a.folders.change.Unlock()
+	if may != nil {
+		if err := may(); err != nil {
+			return err
+		}
+	}
 	t, err := a.readTree()
 	if err != nil {
 		return err

@@ -13,19 +13,19 @@ import (
 
 var errHasChildren = &imap.Error{Type: imap.StatusResponseTypeNo, Code: imap.ResponseCodeHasChildren, Text: "The name has children and no mail of its own"}
 
-// Delete removes a mailbox and its mail (RFC 3501 §6.3.4). With children it stays as a
+// delete removes a mailbox and its mail (RFC 3501 §6.3.4). With children it stays as a
 // \Noselect name. Views of it are lost. The subscription stays.
 //
 // Killed half-way, the mailbox is either still there or gone: its directory is renamed to a
-// name that is no mailbox's, and then emptied; the next start goes on with that.
+// name that is no mailbox's, and then emptied; the next start goes on with that. may is asked while no name can change; nil: all is allowed.
 //
 // Errors: *imap.Error with NONEXISTENT, CANNOT or HASCHILDREN.
-func (a *Account) Delete(ctx context.Context, name string) error {
+func (a *Account) delete(ctx context.Context, name string, may func() error) error {
 	name = a.loc.canonical(name)
 	if name == inboxName {
 		return cannot("INBOX can't be deleted")
 	}
-	garbage, err := a.takeAway(ctx, name)
+	garbage, err := a.takeAway(ctx, name, may)
 	a.quota.recount()
 	for _, p := range garbage {
 		a.removeScratch(p)
@@ -34,9 +34,14 @@ func (a *Account) Delete(ctx context.Context, name string) error {
 }
 
 // takeAway makes a mailbox disappear. It returns what is to be removed.
-func (a *Account) takeAway(ctx context.Context, name string) (garbage []place, err error) {
+func (a *Account) takeAway(ctx context.Context, name string, may func() error) (garbage []place, err error) {
 	a.folders.change.Lock()
 	defer a.folders.change.Unlock()
+	if may != nil {
+		if err := may(); err != nil {
+			return nil, err
+		}
+	}
 	t, err := a.readTree()
 	if err != nil {
 		return nil, err

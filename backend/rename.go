@@ -9,15 +9,16 @@ import (
 	"strings"
 )
 
-// Rename renames a mailbox and those beneath it (RFC 3501 §6.3.5); INBOX is emptied into
+// rename renames a mailbox and those beneath it (RFC 3501 §6.3.5); INBOX is emptied into
 // a new mailbox. UIDs and UIDVALIDITY stay with the mail. Views of what is renamed are lost. Subscriptions
 // stay as they are.
 //
 // LAYOUT=fs needs one rename. In a Maildir++ each folder is a rename of its own, children
 // first: killed half-way, each mailbox has its old or its new name, and the same RENAME can be repeated.
+// may is asked while no name can change; nil: all is allowed.
 //
 // Errors: *imap.Error with NONEXISTENT, ALREADYEXISTS or CANNOT.
-func (a *Account) Rename(ctx context.Context, from, to string) error {
+func (a *Account) rename(ctx context.Context, from, to string, may func() error) error {
 	from, to = a.loc.canonical(from), a.loc.canonical(to)
 	if from == inboxName {
 		return a.emptyInbox(ctx, to)
@@ -28,6 +29,11 @@ func (a *Account) Rename(ctx context.Context, from, to string) error {
 	}
 	a.folders.change.Lock()
 	defer a.folders.change.Unlock()
+	if may != nil {
+		if err := may(); err != nil {
+			return err
+		}
+	}
 	t, err := a.readTree()
 	if err != nil {
 		return err
@@ -73,7 +79,7 @@ func (a *Account) Rename(ctx context.Context, from, to string) error {
 func (a *Account) emptyInbox(ctx context.Context, to string) error {
 	to = strings.TrimSuffix(to, string(a.loc.separator()))
 	finish := a.lookout.renaming(inboxName, to, false)
-	err := a.Create(ctx, to, nil)
+	err := a.create(to, nil, nil)
 	finish(err == nil)
 	if err != nil {
 		return err

@@ -7,18 +7,13 @@ import (
 	"github.com/emersion/go-imap/v2"
 )
 
-// Status answers STATUS (RFC 3501 §6.3.10, RFC 8438); it looks at the disk
+// status answers STATUS (RFC 3501 §6.3.10, RFC 8438); it looks at the disk
 // first. It takes no message's \Recent.
-func (a *Account) Status(ctx context.Context, name string, o *imap.StatusOptions) (*imap.StatusData, error) {
-	mb, err := a.mailbox(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	defer mb.release()
+func (mb *Mailbox) status(ctx context.Context, name string, o *imap.StatusOptions) (*imap.StatusData, error) {
 	if err := mb.enter(ctx); err != nil {
 		return nil, err
 	}
-	err = mb.freshen(ctx)
+	err := mb.freshen(ctx)
 	mb.leave()
 	if err != nil {
 		return nil, err
@@ -46,8 +41,8 @@ func (a *Account) Status(ctx context.Context, name string, o *imap.StatusOptions
 		}
 		data.DeletedStorage = &sum
 	}
-	if o.AppendLimit && a.AppendLimit() > 0 {
-		data.AppendLimit = new(uint32(min(a.AppendLimit(), math.MaxUint32)))
+	if o.AppendLimit && mb.a.AppendLimit() > 0 {
+		data.AppendLimit = new(uint32(min(mb.a.AppendLimit(), math.MaxUint32)))
 	}
 	if o.Size {
 		var sum int64

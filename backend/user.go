@@ -120,7 +120,16 @@ func (u *User) mailbox(ctx context.Context, name string, need Rights) (*Mailbox,
 		return nil, 0, err
 	}
 	mb, err := a.mailbox(ctx, name)
-	return mb, r, err
+	if err != nil || a == u.Account {
+		return mb, r, err
+	}
+	// Meanwhile another may have been given this name.
+	r = u.id.by(a.acl(mb.f.mail).Entries(), a.rootACL().Entries())
+	if err = r.may(need); err != nil {
+		mb.release()
+		return nil, 0, err
+	}
+	return mb, r, nil
 }
 
 // wholeTree is the user's own tree and what he may see of the others. Where there are no others it costs nothing more than his own.
@@ -162,41 +171,31 @@ func (u *User) wholeTree() (*tree, error) {
 	return t, nil
 }
 
-// Create is Account.Create. In a shared tree it wants the right to create in the nearest parent.
-func (u *User) Create(ctx context.Context, name string, use []imap.MailboxAttr) error {
+// Create makes a mailbox, see Account.create. In a shared tree it wants the right to create in the nearest parent.
+func (u *User) Create(_ context.Context, name string, use []imap.MailboxAttr) error {
 	s := u.share(name)
 	if s == nil {
-		return u.Account.Create(ctx, name, use)
+		return u.create(name, use, nil)
 	}
 	if len(use) > 0 {
 		return errUseShared
 	}
-	if err := s.mayCreate(name); err != nil {
-		return err
-	}
-	return s.Account.Create(ctx, name, nil)
+	return s.create(name, nil, func() error { return s.mayCreate(name) })
 }
 
 // errUseShared refuses a special use for what belongs to others too: it would be theirs as well.
 var errUseShared = &imap.Error{Type: imap.StatusResponseTypeNo, Code: "USEATTR", Text: "A shared mailbox has no special use"}
 
-// Delete is Account.Delete.
+// Delete removes a mailbox and its mail, see Account.delete.
 func (u *User) Delete(ctx context.Context, name string) error {
 	s := u.share(name)
 	if s == nil {
-		return u.Account.Delete(ctx, name)
+		return u.delete(ctx, name, nil)
 	}
-	r, err := s.rightsInTree(name)
-	if err == nil {
-		err = r.may(RightDelete)
-	}
-	if err != nil {
-		return err
-	}
-	return s.Account.Delete(ctx, name)
+	return s.delete(ctx, name, func() error { return s.mayDelete(name) })
 }
 
-// Rename is Account.Rename, within one tree. In a shared one it wants the right to delete the mailbox, and to create in the
+// Rename renames a mailbox and those beneath it within one tree, see Account.rename. In a shared one it wants the right to delete the mailbox, and to create in the
 // new parent (RFC 4314 §4).
 func (u *User) Rename(ctx context.Context, from, to string) error {
 	s := u.share(from)
@@ -204,25 +203,18 @@ func (u *User) Rename(ctx context.Context, from, to string) error {
 		return errOtherSpace
 	}
 	if s == nil {
-		if err := u.mayHold(u.Account, s, from, to); err != nil {
-			return err
+		return u.rename(ctx, from, to, func() error { return u.mayHold(u.Account, s, from, to) })
+	}
+	return s.rename(ctx, from, to, func() error {
+		err := s.mayDelete(from)
+		if err == nil {
+			err = s.mayCreate(to)
 		}
-		return u.Account.Rename(ctx, from, to)
-	}
-	r, err := s.rightsInTree(from)
-	if err == nil {
-		err = r.may(RightDelete)
-	}
-	if err == nil {
-		err = s.mayCreate(to)
-	}
-	if err == nil {
-		err = u.mayHold(s.Account, s, from, to)
-	}
-	if err != nil {
+		if err == nil {
+			err = u.mayHold(s.Account, s, from, to)
+		}
 		return err
-	}
-	return s.Account.Rename(ctx, from, to)
+	})
 }
 
 var errOtherSpace = cannot("A mailbox can't be moved to another namespace")
@@ -244,13 +236,14 @@ func (u *User) mayHold(a *Account, s *share, from, to string) error {
 	return nil
 }
 
-// Status is Account.Status.
+// Status answers STATUS (RFC 3501 §6.3.10, RFC 8438).
 func (u *User) Status(ctx context.Context, name string, o *imap.StatusOptions) (*imap.StatusData, error) {
-	a, _, err := u.may(name, RightRead)
+	mb, _, err := u.mailbox(ctx, name, RightRead)
 	if err != nil {
 		return nil, err
 	}
-	return a.Status(ctx, name, o)
+	defer mb.release()
+	return mb.status(ctx, name, o)
 }
 
 // MailboxID is Account.MailboxID, for who has just made the mailbox, or asks for its STATUS.

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -478,4 +479,40 @@ func BenchmarkNotifyShared(b *testing.B) {
 	if err := errors.Join(back.Close(), watch.Close()); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// While mailboxes change their names, nobody opens one with the rights that he had to another.
+func TestSharedRenameRace(t *testing.T) {
+	w := newSharedWorld(t)
+	w.acl(".", "user=boss lrwstipekxa\n")
+	w.box(".open", "anyone lr\nuser=boss lrkx\n")
+	w.box(".hidden", "user=boss lrkx\nanyone\n")
+	w.deliver(".hidden", "cur/1000000001.M1.x:2,", "Subject: x\n\nx\n")
+	boss, alice := w.user("boss", Location{}), w.user("alice", Location{})
+	ctx, end := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	group.Go(func() {
+		defer end()
+		for range 200 {
+			for _, names := range [][2]string{{"open", "x"}, {"hidden", "open"}, {"open", "hidden"}, {"x", "open"}} {
+				if err := boss.Rename(t.Context(), "Public."+names[0], "Public."+names[1]); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
+	for ctx.Err() == nil {
+		v, err := alice.Select(t.Context(), "Public.open", true)
+		if err != nil {
+			wantCode(t, err, imap.ResponseCodeNonExistent)
+			continue
+		}
+		if v.Len() > 0 {
+			t.Error("a hidden mailbox was opened")
+			end()
+		}
+		v.Close()
+	}
+	group.Wait()
 }
