@@ -291,6 +291,18 @@ func (m *monitor) putMetadata(mailbox string, entries []string, subscribed map[s
 // mayHear reports whether the user may, or could until just now, know of a name. mu is held.
 func (m *monitor) mayHear(name string) bool { return m.heard[name] || m.unheard[name] }
 
+// untold are the names of renames by others of which the user may not hear, but perhaps of mailboxes beneath them.
+func (m *monitor) untold(changes []NameChange) (names []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range changes {
+		if m.s != nil && c.OldName != "" && !m.mayHear(c.Name) && !m.mayHear(c.OldName) && !m.isOwn(c.Name) {
+			names = append(names, c.Name, c.OldName)
+		}
+	}
+	return names
+}
+
 // isOwn reports whether a name is affected by the session's own change: the parent too, which has a
 // child more or less.
 func (m *monitor) isOwn(name string) bool {
