@@ -25,7 +25,7 @@ func (v *View) Move(ctx context.Context, seqs []uint32, dest string) (*imap.Copy
 	if v.readOnly {
 		return nil, errReadOnly
 	}
-	if !v.rights.Has(RightDeleted | RightExpunge) {
+	if !v.Rights().Has(RightDeleted | RightExpunge) {
 		return nil, errNoPerm
 	}
 	return v.transfer(ctx, seqs, dest, false, (*transfer).move)

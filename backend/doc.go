@@ -32,7 +32,7 @@
 // # Who may do what
 //
 // An Account knows no users. User finds the account that a mailbox's name belongs to, and where that is a shared one asks for the rights (acl.go) before the
-// account does anything; a View has those of its user as they were at SELECT. Entries of dovecot-acl become rights in rights.go.
+// account does anything; a View looks at those of its user again and again. Entries of dovecot-acl become rights in rights.go.
 //
 // # What other programs do
 //

@@ -16,7 +16,7 @@ func (v *View) Expunge(ctx context.Context, uids *imap.UIDSet) error {
 	if v.readOnly {
 		return errReadOnly
 	}
-	if !v.rights.Has(RightExpunge) {
+	if !v.Rights().Has(RightExpunge) {
 		return errNoPerm
 	}
 	mb := v.mb

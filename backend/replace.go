@@ -13,7 +13,7 @@ func (v *View) Replace(ctx context.Context, seq uint32, name string) (*Appender,
 	if v.readOnly {
 		return nil, errReadOnly
 	}
-	if !v.rights.Has(RightDeleted | RightExpunge) {
+	if !v.Rights().Has(RightDeleted | RightExpunge) {
 		return nil, errNoPerm
 	}
 	dst, rights, err := v.user.mailbox(ctx, name, RightInsert)

@@ -75,7 +75,7 @@ func (v *View) Store(ctx context.Context, seqs []uint32, r StoreRequest) (res St
 
 // mayStore returns the flags of a STORE that the user may change. Only where he may change none the STORE fails (RFC 4314 §4).
 func (v *View) mayStore(r StoreRequest) ([]imap.Flag, error) {
-	may := v.rights.flags(r.Flags)
+	may := v.Rights().flags(r.Flags)
 	if len(may) == 0 && (len(r.Flags) > 0 || v.rights&flagRights == 0) {
 		return nil, errNoPerm
 	}

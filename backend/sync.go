@@ -9,7 +9,7 @@ import (
 // Updates is what the client must be told to be up to date, in the
 // order in which it must be told.
 type Updates struct {
-	// Lost: the mailbox is gone (deleted, or its UIDVALIDITY changed): say BYE or close it.
+	// Lost: the mailbox is gone (deleted, or its UIDVALIDITY changed), or the user may not read it any more: say BYE or close it.
 	Lost bool
 	// Keywords is set where FLAGS and PERMANENTFLAGS have to be sent again.
 	Keywords bool
@@ -33,15 +33,18 @@ type Expunged struct {
 
 // Sync brings the view up to date. With expunge false (during FETCH, STORE
 // and SEARCH, RFC 9051 §7.5.1) messages that are gone keep their numbers. It reads
-// memory only, and costs nothing where nothing has changed. \Recent messages that a read-write view is
+// memory only, but for the rights to a shared mailbox, and costs nothing where nothing has changed. \Recent messages that a read-write view is
 // told of first are this session's.
 func (v *View) Sync(expunge bool) Updates {
 	v.Release()
 	var u Updates
 	now := v.mb.snap.Load()
-	if v.mb.isGone() {
+	if v.Lost() {
 		u.Lost = true
 		return u
+	}
+	if v.rights != v.toldRights { // RFC 4314 §5.1.1
+		u.Keywords, v.toldRights = true, v.rights
 	}
 	if now == v.told || now.gen == v.told.gen && !expunge {
 		return u // told is now, or now with lost messages
@@ -67,7 +70,7 @@ func (v *View) Sync(expunge bool) Updates {
 	}
 	old := v.told
 	diff(old, now, d)
-	u.Keywords = now.names != old.names
+	u.Keywords = u.Keywords || now.names != old.names
 	v.told = now
 	if len(ghosts) > 0 {
 		v.keep(now, ghosts)

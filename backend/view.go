@@ -20,8 +20,7 @@ import (
 type View struct {
 	// Immutable.
 	mb       *Mailbox
-	user     *User  // who looks
-	rights   Rights // his to the mailbox, as they were at SELECT (RFC 4314 §5.1.1)
+	user     *User // who looks
 	readOnly bool
 	changed  chan struct{} // capacity 1: a dirty bit
 
@@ -30,8 +29,10 @@ type View struct {
 	settled atomic.Uint64
 
 	// Owned by the session.
-	told   *snapshot // what the client knows; with the lost messages that it may not be told of yet
-	recent uidRanges // \Recent in this session
+	rights     Rights    // his to the mailbox, at the last look
+	told       *snapshot // what the client knows; with the lost messages that it may not be told of yet
+	recent     uidRanges // \Recent in this session
+	toldRights Rights    // in PERMANENTFLAGS
 	// numbers that the client was told
 	exists, nrecent uint32
 	synced          uint64 // HIGHESTMODSEQ of the last state that it was told whole
@@ -53,9 +54,9 @@ func (u *User) Select(ctx context.Context, name string, readOnly bool) (*View, e
 			return nil, err
 		}
 		v := &View{
-			mb:       mb,
-			user:     u,
-			rights:   rights,
+			mb:     mb,
+			user:   u,
+			rights: rights, toldRights: rights,
 			readOnly: readOnly || rights&changeRights == 0 || unix.Access(mb.path+"/cur", unix.W_OK) != nil,
 			changed:  make(chan struct{}, 1),
 		}
@@ -98,8 +99,8 @@ func (v *View) Close() {
 	v.mb.release()
 }
 
-// Lost reports whether the mailbox is gone, as Updates.Lost does.
-func (v *View) Lost() bool { return v.mb.isGone() }
+// Lost reports whether the mailbox is gone, as Updates.Lost does: also for him who may not read it any more (RFC 4314 §5.1.1).
+func (v *View) Lost() bool { return v.mb.isGone() || !v.Rights().Has(RightRead) }
 
 // Name of the mailbox, UTF-8.
 func (v *View) Name() string { return v.mb.f.Name }
@@ -107,8 +108,13 @@ func (v *View) Name() string { return v.mb.f.Name }
 // ReadOnly reports whether STORE, EXPUNGE and their like are refused.
 func (v *View) ReadOnly() bool { return v.readOnly }
 
-// Rights are the user's to the mailbox.
-func (v *View) Rights() Rights { return v.rights }
+// Rights are the user's to the mailbox now, at the cost of a stat or two where it is a shared one.
+func (v *View) Rights() Rights {
+	if a := v.mb.a; a.loc.Shared {
+		v.rights = v.user.id.by(a.acl(v.mb.f.mail).Entries(), a.rootACL().Entries())
+	}
+	return v.rights
+}
 
 // UIDValidity of the mailbox.
 func (v *View) UIDValidity() uint32 { return v.mb.uidValidity }
