@@ -383,6 +383,15 @@ func (w *world) kill() {
 		}
 		w.must(os.RemoveAll(next))
 	}
+	// Unlike a kill, the copying takes its time: the letter of a keyword may have come into a name after the
+	// folder was listed, and the file of its name with it. Names of keywords only grow.
+	for _, folder := range []string{".", ".Other"} {
+		name := filepath.Join(folder, "dovecot-keywords")
+		if names, err := os.ReadFile(filepath.Join(old, name)); !errors.Is(err, os.ErrNotExist) {
+			w.must(err)
+			w.must(os.WriteFile(filepath.Join(next, name), names, 0o600))
+		}
+	}
 	w.stop()
 	w.root = next
 	w.start()
