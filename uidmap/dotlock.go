@@ -108,6 +108,8 @@ func (l *locker) try(host string) (*dotlock, error) {
 		return nil, err
 	}
 	reached("lock: taken")
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.timer = time.AfterFunc(lockTouch, k.touch)
 	return k, nil
 }
