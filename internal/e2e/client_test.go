@@ -109,6 +109,17 @@ func (c *client) finish(tag string) (r reply, err error) {
 	}
 }
 
+// comes waits for a response to come, and returns false where it has not by then; a zero time is no limit.
+func (c *client) comes(by time.Time) bool {
+	if by.IsZero() {
+		return true
+	}
+	c.nc.SetReadDeadline(by)
+	_, err := c.br.Peek(1)
+	c.nc.SetReadDeadline(time.Now().Add(patience))
+	return err == nil
+}
+
 // append stores a message with CRLF line ends.
 func (c *client) append(mailbox, options, message string) (reply, error) {
 	return c.do("APPEND %s %s{%d+}\r\n%s", mailbox, options, len(message), message)

@@ -268,7 +268,11 @@ func (s *stormClient) idle() error {
 	if err != nil {
 		return err
 	}
-	for waits := 1 + s.random.IntN(2); waits > 0; waits-- { // for "+ idling", and a push
+	if _, err := s.c.response(); err != nil { // "+ idling"
+		return err
+	}
+	// After the deadline there is nobody left whose doing could be pushed.
+	if s.random.IntN(2) == 0 && s.c.comes(s.deadline) {
 		if _, err := s.c.response(); err != nil {
 			return err
 		}
