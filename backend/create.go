@@ -37,12 +37,7 @@ func (a *Account) create(name string, use []imap.MailboxAttr, may func() error) 
 	}
 	a.folders.change.Lock()
 	defer a.folders.change.Unlock()
-	if may != nil {
-		if err := may(); err != nil {
-			return err
-		}
-	}
-	t, err := a.readTree()
+	t, err := a.treeToChange(may)
 	if err != nil {
 		return err
 	}

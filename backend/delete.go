@@ -37,12 +37,7 @@ func (a *Account) delete(ctx context.Context, name string, may func() error) err
 func (a *Account) takeAway(ctx context.Context, name string, may func() error) (garbage []place, err error) {
 	a.folders.change.Lock()
 	defer a.folders.change.Unlock()
-	if may != nil {
-		if err := may(); err != nil {
-			return nil, err
-		}
-	}
-	t, err := a.readTree()
+	t, err := a.treeToChange(may)
 	if err != nil {
 		return nil, err
 	}

@@ -29,12 +29,7 @@ func (a *Account) rename(ctx context.Context, from, to string, may func() error)
 	}
 	a.folders.change.Lock()
 	defer a.folders.change.Unlock()
-	if may != nil {
-		if err := may(); err != nil {
-			return err
-		}
-	}
-	t, err := a.readTree()
+	t, err := a.treeToChange(may)
 	if err != nil {
 		return err
 	}

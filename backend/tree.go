@@ -56,6 +56,17 @@ type entry struct {
 	out  bool // a symlink that leads out of the root
 }
 
+// treeToChange is the tree for CREATE, DELETE and RENAME, which hold folders.change: so no name means another
+// mailbox than the one for which may has allowed it. A nil may allows all.
+func (a *Account) treeToChange(may func() error) (*tree, error) {
+	if may != nil {
+		if err := may(); err != nil {
+			return nil, err
+		}
+	}
+	return a.readTree()
+}
+
 // readTree returns the tree as it is on disk now.
 func (a *Account) readTree() (*tree, error) {
 	a.folders.mu.Lock()
