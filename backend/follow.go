@@ -183,13 +183,30 @@ func (mb *Mailbox) work(ctx context.Context) {
 			return // lost, or the server ends
 		}
 		// What is taken is settled before anybody else has the turn: freshen relies on that.
-		err := safely(func() error { return mb.settlePending(ctx) })
+		err := safely(func() error {
+			mb.gather()
+			return mb.settlePending(ctx)
+		})
 		mb.trouble("can't follow the folder's changes", err)
 		mb.leave()
 		mb.mu.Lock()
 		again = len(mb.pending.Changes) > 0 || mb.pending.Rescan
 		mb.working = again
 		mb.mu.Unlock()
+	}
+}
+
+// manyChanges is from how many on it is worth while to ask for those that come behind them.
+const manyChanges = 64
+
+// gather has the watch tell at once what else has happened, where it has told much. A STORE of thousands takes longer than the
+// watch's window, so what was told of it may have been undone meanwhile: each such name would have to be looked for on disk. The turn is held.
+func (mb *Mailbox) gather() {
+	mb.mu.Lock()
+	watch, many := mb.watch, len(mb.pending.Changes) >= manyChanges
+	mb.mu.Unlock()
+	if many && watch != nil {
+		watch.Flush()
 	}
 }
 
