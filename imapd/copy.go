@@ -43,7 +43,7 @@ func (c *conn) copy(ctx context.Context, set imap.NumSet, dest string) error {
 		return errSaveLimit(limit, c.view.UID(seqs[len(seqs)-limit]))
 	}
 	var data *imap.CopyData
-	err = c.besideMany(len(seqs), func() (err error) {
+	err = c.withProgress(c.view, func() (err error) {
 		data, err = c.view.Copy(ctx, seqs, dest)
 		return err
 	})
@@ -72,7 +72,7 @@ func (c *conn) move(ctx context.Context, set imap.NumSet, dest string) error {
 		return nil
 	}
 	var data *imap.CopyData
-	err = c.besideMany(len(seqs), func() (err error) {
+	err = c.withProgress(c.view, func() (err error) {
 		data, err = c.view.Move(ctx, seqs, dest)
 		return err
 	})

@@ -30,5 +30,5 @@ func (c *conn) expungeUIDs(ctx context.Context, uids *imap.UIDSet) error {
 	if c.view.ReadOnly() {
 		return errReadOnly
 	}
-	return c.besideMany(int(c.view.Len()), func() error { return c.view.Expunge(ctx, uids) })
+	return c.withProgress(c.view, func() error { return c.view.Expunge(ctx, uids) })
 }

@@ -118,7 +118,7 @@ func (m *multiSearch) searchIn(ctx context.Context, name string) error {
 	c := m.c
 	view := c.view
 	if !c.isSelected(name) {
-		err := c.beside(nil, func() (err error) {
+		err := c.withProgress(nil, func() (err error) {
 			view, err = c.account.Select(ctx, name, true)
 			return err
 		})
@@ -131,7 +131,7 @@ func (m *multiSearch) searchIn(ctx context.Context, name string) error {
 	}
 	key := clampSeqs(m.key, view.Len())
 	var nums []uint32
-	if err := c.beside(nil, func() (err error) { // of many mailboxes
+	if err := c.withProgress(nil, func() (err error) { // of many mailboxes
 		nums, err = view.Search(ctx, &key)
 		return err
 	}); err != nil {

@@ -146,7 +146,7 @@ func (s *search) run(ctx context.Context, c *conn) error {
 
 // find runs the search.
 func (s *search) find(ctx context.Context) (seqs []uint32, err error) {
-	err = s.c.beside(s.c.view, func() error {
+	err = s.c.withProgress(s.c.view, func() error {
 		seqs, err = s.c.view.Search(ctx, &s.key)
 		if err == nil && s.order != nil {
 			seqs, err = s.c.view.Sort(ctx, seqs, s.order)

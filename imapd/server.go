@@ -46,6 +46,9 @@ type Config struct {
 	// firewalls on the way keep the connection; 0: 2 minutes, negative: never.
 	IdleInterval time.Duration
 
+	// ProgressInterval is how often a client hears that its command still runs; 0: 10 seconds. RFC 9585 §4 recommends 10 to 15.
+	ProgressInterval time.Duration
+
 	// AuthFailureDelay is how long a wrong password waits for its answer at least.
 	AuthFailureDelay time.Duration
 }
@@ -81,6 +84,7 @@ type settings struct {
 func newSettings(cfg Config) *settings {
 	cfg.Limits.setDefaults()
 	setDefault(&cfg.IdleInterval, 2*time.Minute)
+	setDefault(&cfg.ProgressInterval, 10*time.Second)
 	disabled := make(map[string]bool)
 	for _, name := range cfg.DisabledCapabilities {
 		disabled[strings.ToUpper(name)] = true

@@ -70,7 +70,7 @@ func (c *conn) store(ctx context.Context, a storeArgs) error {
 		return nil
 	}
 	var res backend.StoreResult
-	err = c.besideMany(len(seqs), func() (err error) {
+	err = c.withProgress(c.view, func() (err error) {
 		res, err = c.view.Store(ctx, seqs, a.req)
 		return err
 	})

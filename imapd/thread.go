@@ -36,7 +36,7 @@ func (s *search) thread(ctx context.Context, by backend.ThreadAlgorithm) error {
 		return s.err
 	}
 	var nodes []backend.ThreadNode
-	err := s.c.beside(s.c.view, func() error {
+	err := s.c.withProgress(s.c.view, func() error {
 		seqs, err := s.c.view.Search(ctx, &s.key)
 		if err == nil {
 			nodes, err = s.c.view.Thread(ctx, seqs, by)
