@@ -1,19 +1,15 @@
 package config
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"maildir-imapd/internal/selfsigned"
 )
 
 // writeFile makes a file and returns its path.
@@ -32,22 +28,11 @@ func writeFile(t *testing.T, dir, name, content string, perm os.FileMode) string
 // writePair makes a certificate that is valid until then, and its key.
 func writePair(t *testing.T, dir, name string, until time.Time, keyPerm os.FileMode) (cert, key string) {
 	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	c, k, err := selfsigned.Make(until.Add(-time.Hour), until)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: until.Add(-time.Hour), NotAfter: until}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &k.PublicKey, k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kder, err := x509.MarshalPKCS8PrivateKey(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert = writeFile(t, dir, name+".crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), 0o644)
-	key = writeFile(t, dir, name+".key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: kder})), keyPerm)
-	return cert, key
+	return writeFile(t, dir, name+".crt", string(c), 0o644), writeFile(t, dir, name+".key", string(k), keyPerm)
 }
 
 func TestLoadFiles(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"maildir-imapd/config"
+	"maildir-imapd/internal/selfsigned"
 )
 
 func TestMain(m *testing.M) {
@@ -189,7 +190,7 @@ func cmdSample(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func cmdCertificate(ts *testscript.TestScript, _ bool, args []string) {
-	cert, key, err := selfSigned(time.Now())
+	cert, key, err := selfsigned.Make(time.Now().Add(-time.Hour), time.Now().Add(48*time.Hour))
 	ts.Check(err)
 	ts.Check(writeFile(ts.MkAbs(args[0]), cert, 0o644))
 	ts.Check(writeFile(ts.MkAbs(args[1]), key, 0o600))
