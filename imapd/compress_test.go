@@ -74,13 +74,6 @@ func TestCompressLimits(t *testing.T) {
 	c.find("* BYE [TOOBIG]")
 }
 
-// TestCompressUnauthenticate: the one ends the other with the connection (RFC 8437 §3).
-func TestCompressUnauthenticate(t *testing.T) {
-	c := compressed(t, start(t, nil))
-	c.send("c UNAUTHENTICATE\r\n")
-	c.find("* BYE ")
-}
-
 // TestCompressDamaged: what is no DEFLATE ends the connection.
 func TestCompressDamaged(t *testing.T) {
 	s := start(t, nil)

@@ -20,15 +20,15 @@
 //
 // Server owns the listeners and the set of connections. Each connection is one
 // goroutine that reads commands, runs them and writes the responses; nobody
-// else writes to its socket. The selected mailbox is a backend.View, owned by
+// else writes to its socket, with one exception. The selected mailbox is a backend.View, owned by
 // the connection, as is the backend.Monitor of NOTIFY; their Changed channels are the only
 // things that reach a connection from outside (beside shut-down). In IDLE, and with
 // NOTIFY between commands, waitFor waits for them and for input at once.
 //
-// What may take long, searches and changes of many messages, runs in a goroutine of its own, which has the view until it ends;
-// the connection waits for it and tells the client meanwhile how far it is (inprogress.go).
+// The exception: while a command that may last (a search, a change of messages) is busy in the backend, a timer tells the client how far
+// it is (inprogress.go). The output is the timer's until then: such a command writes when it is done.
 //
-// No lock is held while a socket is read or written.
+// No lock is held while a socket is read or written, but for that of this timer, which only its own command waits for.
 //
 // # How a command is added
 //

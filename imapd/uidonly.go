@@ -6,7 +6,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 )
 
-// errUIDRequired refuses sequence numbers after ENABLE UIDONLY (RFC 9586 §3.1).
+// errUIDRequired refuses sequence numbers after ENABLE UIDONLY (RFC 9586 §3).
 var errUIDRequired = newError(imap.StatusResponseTypeBad, "UIDREQUIRED", "There are no sequence numbers after ENABLE UIDONLY")
 
 // beUIDOnly leaves sequence numbers out of all that is said and heard from now on (RFC 9586 §3). EXISTS is a number of

@@ -2,6 +2,8 @@ package script
 
 import (
 	"bufio"
+	"compress/flate"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -97,6 +99,53 @@ func (c *conn) send(octets string) error {
 	}
 	_, err := io.WriteString(c.nc, octets)
 	return err
+}
+
+// startTLS does the client's handshake. Nothing that came in clear may be left.
+func (c *conn) startTLS() error {
+	if c.br.Buffered() > 0 || len(c.pending) > 0 {
+		return errors.New("the server goes on in clear")
+	}
+	// Certificates of tests sign themselves.
+	tc := tls.Client(c.nc, &tls.Config{InsecureSkipVerify: true})
+	c.log.add(fmt.Sprintf("C%d", c.n), "(handshake)\r\n")
+	if err := errors.Join(c.await(), c.nc.SetWriteDeadline(time.Now().Add(patience)), tc.Handshake()); err != nil {
+		return err
+	}
+	c.nc, c.br = tc, bufio.NewReader(tc)
+	return nil
+}
+
+// deflate compresses all from now on, in both directions.
+func (c *conn) deflate() error {
+	w, err := flate.NewWriter(c.nc, flate.DefaultCompression)
+	if err != nil {
+		return err
+	}
+	// What was read ahead is compressed.
+	d := &deflated{c.nc, w, flate.NewReader(c.br)}
+	c.nc, c.br = d, bufio.NewReader(d)
+	return nil
+}
+
+// deflated is a connection whose octets are compressed.
+type deflated struct {
+	net.Conn
+	w *flate.Writer
+	r io.Reader
+}
+
+func (d *deflated) Read(p []byte) (int, error) {
+	n, err := d.r.Read(p)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF // the end of the connection, which need not end the compressed stream
+	}
+	return n, err
+}
+
+func (d *deflated) Write(p []byte) (int, error) {
+	n, err := d.w.Write(p)
+	return n, errors.Join(err, d.w.Flush())
 }
 
 // await starts the time in which what is wanted next has to come: all of it, for a

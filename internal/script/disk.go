@@ -124,12 +124,12 @@ func (r *runner) deliver(name, text string) error {
 	return os.Rename(r.path(tmp), r.path(name))
 }
 
-// text is the value of X with LF line ends.
-func (r *runner) text(word string) (string, error) {
-	if text, ok := r.sections[word]; ok {
-		return text, nil
-	}
-	return r.vals.get(word)
+// text is the value of X, or of repeat n X, with LF line ends.
+func (r *runner) text(words []string) (string, error) {
+	vals := r.vals
+	vals.eol = "\n"
+	_, text, err := vals.call(words)
+	return text, err
 }
 
 // diskStep runs the steps that work on the Maildir. ran is false where verb is
@@ -137,7 +137,7 @@ func (r *runner) text(word string) (string, error) {
 func (r *runner) diskStep(verb string, words []string) (ran bool, err error) {
 	switch verb {
 	case "deliver", "write":
-		text, err := r.text(words[1])
+		text, err := r.text(words[1:])
 		if err != nil {
 			return true, err
 		}
@@ -181,7 +181,7 @@ func (r *runner) expectFile(words []string) error {
 	if len(words) == 1 {
 		return nil
 	}
-	want, err := r.text(words[1])
+	want, err := r.text(words[1:])
 	if err != nil {
 		return err
 	}

@@ -93,8 +93,10 @@
 //	do COMMAND          send the command, with a tag, and expect OK and anything before
 //	send "octets"       send exactly this (Go's escapes)
 //	hangup              close the connection from our side
+//	starttls            begin with TLS, after the server's OK (option tls)
+//	deflate             begin to compress, after the server's OK (RFC 4978)
 //	deliver PATH X      write X to tmp/ and rename it to PATH, as Postfix does
-//	write PATH X        write X to the file PATH
+//	write PATH X        write X to the file PATH; here and above: repeat n X, too
 //	rename PATH PATH    rename a file
 //	unlink PATH         remove a file
 //	mkdir PATH          make a folder with cur, new and tmp

@@ -2,6 +2,7 @@ package script
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -30,7 +31,7 @@ func newOurs(t *testing.T, s *Script) Account {
 // startOurs starts a server for the user's Maildir root.
 func startOurs(t *testing.T, s *Script, root string) Account {
 	t.Helper()
-	checkOptions(t, s, "password", "passdb", "idle", "separator", "appendlimit", "savelimit", "quota", "shared", "layout", "kind", "groups", "line", "literal", "timeout")
+	checkOptions(t, s, "password", "passdb", "idle", "separator", "appendlimit", "savelimit", "quota", "shared", "layout", "kind", "groups", "line", "literal", "timeout", "tls", "progress")
 	a := Account{Server: "ours", User: s.Name, Password: "secret", Root: root}
 	log := slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	location := backend.Location{
@@ -52,6 +53,14 @@ func startOurs(t *testing.T, s *Script, root string) Account {
 			passdb = strings.ReplaceAll(value, ",", " ")
 		case "idle":
 			sc.IdleInterval, err = time.ParseDuration(value)
+		case "progress":
+			sc.ProgressInterval, err = time.ParseDuration(value)
+		case "tls":
+			pair, err := tls.X509KeyPair(certificate())
+			if err != nil {
+				t.Fatal(err)
+			}
+			sc.TLS = func() *tls.Config { return &tls.Config{Certificates: []tls.Certificate{pair}} }
 		case "separator":
 			location.Separator = value[0]
 		case "appendlimit":

@@ -42,7 +42,7 @@ type runner struct {
 func (s *Script) Run(a Account) (transcript string, err error) {
 	r := &runner{Script: s, Account: a, vals: values{s.sections, map[string]string{
 		"user": a.User, "password": a.Password, "other": a.Other,
-	}}}
+	}, "\r\n"}}
 	defer func() {
 		for _, c := range r.conns {
 			if c != nil {
@@ -149,6 +149,10 @@ func (r *runner) run(steps []step) error {
 			return err
 		}
 		return c.send(octets)
+	case "starttls":
+		return c.startTLS()
+	case "deflate":
+		return c.deflate()
 	case "hangup":
 		r.conns[st.conn] = nil
 		return c.nc.Close()

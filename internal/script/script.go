@@ -45,9 +45,10 @@ var stepRE = regexp.MustCompile(`^([A-Za-z]+)([1-9]?)(?:\[(ours|dovecot)\])?([!?
 // most; -1 is a line of text.
 var args = map[string]struct{ least, most int }{
 	"connect": {0, 0}, "login": {0, 1}, "hangup": {0, 0},
+	"starttls": {0, 0}, "deflate": {0, 0},
 	"select": {1, -1}, "examine": {1, -1}, "do": {1, -1},
 	"send": {1, 1}, "settle": {0, -1},
-	"deliver": {2, 2}, "write": {2, 2}, "rename": {2, 2}, "unlink": {1, 1},
+	"deliver": {2, -1}, "write": {2, -1}, "rename": {2, 2}, "unlink": {1, 1},
 	"mkdir": {1, 1}, "rmdir": {1, 1},
 	"file": {1, 2}, "nofile": {1, 1}, "greater": {2, 2},
 	"server": {1, 1},

@@ -2,6 +2,7 @@ package script
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -10,10 +11,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"maildir-imapd/internal/dovecot"
+	"maildir-imapd/internal/selfsigned"
 
 	"go.uber.org/goleak"
 )
@@ -49,15 +52,20 @@ func TestMain(m *testing.M) {
 //	option line N         ours only: the longest command line in octets
 //	option literal N      ours only: the greatest literal of a command
 //	option timeout 200ms  ours only: how long a client may be silent, in any state
+//	option tls yes        STARTTLS is to be had
+//	option progress 1ms   ours only: how often a client hears that its command still runs
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
-	plain, sharing := dovecot.Start(t, settings), dovecot.Start(t, settings+sharingSettings)
+	plain, sharing, secure := dovecot.Start(t, settings), dovecot.Start(t, settings+sharingSettings), dovecot.Start(t, settings+tlsSettings(t))
 	of := func(s *Script) *dovecot.Server {
-		if s.Options["shared"] != "" {
+		switch {
+		case s.Options["shared"] != "":
 			return sharing
+		case s.Options["tls"] != "":
+			return secure
 		}
 		return plain
 	}
@@ -94,7 +102,7 @@ func TestScripts(t *testing.T) {
 const settings = `
 mail_plugins = quota
 protocol imap {
-  mail_plugins = quota imap_quota
+  mail_plugins = quota imap_quota imap_zlib
   imap_metadata = yes
 }
 mail_attribute_dict = file:%h/dovecot-attributes
@@ -116,6 +124,27 @@ namespace shared {
   list = yes
 }
 `
+
+// certificate is what servers of scripts show, and its key, in PEM.
+var certificate = sync.OnceValues(func() (cert, key []byte) {
+	cert, key, err := selfsigned.Make(time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	if err != nil {
+		panic(err)
+	}
+	return cert, key
+})
+
+// tlsSettings are Dovecot's for STARTTLS.
+func tlsSettings(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "crt"), filepath.Join(dir, "key")
+	cert, key := certificate()
+	if err := errors.Join(os.WriteFile(certFile, cert, 0o600), os.WriteFile(keyFile, key, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("ssl = yes\nssl_cert = <%s\nssl_key = <%s\n", certFile, keyFile)
+}
 
 func runScript(t *testing.T, s *Script, a Account) {
 	t.Helper()
@@ -149,7 +178,7 @@ func newShared(t *testing.T, d *dovecot.Server, s *Script) Account {
 // newDovecot makes a user of Dovecot, named like the script.
 func newDovecot(t *testing.T, d *dovecot.Server, s *Script) Account {
 	t.Helper()
-	checkOptions(t, s, "password", "passdb", "idle", "separator", "quota", "shared", "layout", "kind", "groups")
+	checkOptions(t, s, "password", "passdb", "idle", "separator", "quota", "shared", "layout", "kind", "groups", "tls")
 	a := Account{Server: "dovecot", Addr: d.Addr, User: s.Name, Password: "secret", Chown: d.Chown}
 	// Dovecot says "Still here" to all clients at one moment, which may come as soon as a script is in IDLE: never, but where it is asked for.
 	userdb := []string{"imap_idle_notify_interval=" + cmp.Or(s.Options["idle"], "0")}

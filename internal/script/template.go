@@ -93,13 +93,14 @@ func splitWords(s string) ([]string, error) {
 type values struct {
 	sections map[string]string
 	captured map[string]string
+	eol      string // of sections
 }
 
-// get is the value of X: a quoted string, a section with CRLF line ends, or
+// get is the value of X: a quoted string, a section with its line ends, or
 // what was captured.
 func (v values) get(word string) (string, error) {
 	if text, ok := v.sections[word]; ok {
-		return strings.ReplaceAll(text, "\n", "\r\n"), nil
+		return strings.ReplaceAll(text, "\n", v.eol), nil
 	}
 	if text, ok := v.captured[word]; ok {
 		return text, nil
