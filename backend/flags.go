@@ -47,6 +47,9 @@ const maxLetters = uidmap.Letters
 
 func (f flags) has(bit uint8) bool { return f.sys&bit != 0 }
 
+// bits are the system flags and the keywords that have letters.
+func (f flags) bits() uint64 { return uint64(f.letters)<<8 | uint64(f.sys) }
+
 func (f flags) hasKeyword(i int) bool {
 	if i < maxLetters {
 		return f.letters&(1<<i) != 0

@@ -68,19 +68,28 @@ func (v *View) Search(ctx context.Context, key *Key) ([]uint32, error) {
 	return slices.Concat(blocks...), nil
 }
 
-// searchMemory is Search where the snapshot tells all: some nanoseconds for each message.
+// searchMemory is Search where the snapshot tells all: some nanoseconds for each message, and none for most.
 func (v *View) searchMemory(p *plan) ([]uint32, error) {
 	s := searcher{v: v}
 	var out []uint32
-	if p.op == KeyAll {
-		out = make([]uint32, 0, v.Len())
-	}
-	for seq, m := range v.told.all {
-		s.seq, s.m = seq, m
-		if ok, err := s.eval(p); err != nil {
-			return nil, err
-		} else if ok {
-			out = append(out, seq)
+	for i, c := range v.told.chunks {
+		first := v.told.starts[i] + 1
+		e := p.extent(c, first)
+		if e == none {
+			continue
+		}
+		for j := range c.msgs {
+			s.seq, s.m = first+uint32(j), &c.msgs[j]
+			ok := e == all
+			if !ok {
+				var err error
+				if ok, err = s.eval(p); err != nil {
+					return nil, err
+				}
+			}
+			if ok {
+				out = append(out, s.seq)
+			}
 		}
 	}
 	return out, nil

@@ -26,6 +26,7 @@ type plan struct {
 	keys    []*plan
 	spans   []span // KeySeq and KeyUID, as sequence numbers
 	flag    func(*msg) bool
+	bit     uint64    // the same in flags.bits; 0: it is not there
 	after   time.Time // internal date: not before this,
 	before  time.Time // and before that, where it is set
 	saved   bool      // save date in its place
@@ -118,12 +119,16 @@ func (p *plan) planFlag(v *View, key *Key) {
 	bit, index := systemBit(key.Flag), v.told.names.index(key.Flag)
 	switch {
 	case bit != 0:
+		p.bit = flags{sys: bit}.bits()
 		p.flag = func(m *msg) bool { return m.flags.has(bit) }
 	case strings.EqualFold(string(key.Flag), `\Recent`):
 		p.op = KeyRecent
 	case index >= 0:
+		if index < maxLetters {
+			p.bit = flags{letters: 1 << index}.bits()
+		}
 		p.flag = func(m *msg) bool { return m.flags.hasKeyword(index) }
 	default:
-		p.flag = func(*msg) bool { return false }
+		p.op = KeyOr // of nothing
 	}
 }

@@ -27,12 +27,15 @@ func (m *msg) base() string { return baseOf(m.name) }
 type chunk struct {
 	msgs                   []msg
 	modseq                 uint64 // the greatest of them
+	any, every             uint64 // flags.bits that some, and that all of them have
 	unseen, deleted, inNew uint32
 }
 
 func newChunk(msgs []msg) *chunk {
-	c := &chunk{msgs: msgs}
+	c := &chunk{msgs: msgs, every: ^uint64(0)}
 	for i := range msgs {
+		c.any |= msgs[i].flags.bits()
+		c.every &= msgs[i].flags.bits()
 		c.modseq = max(c.modseq, msgs[i].modseq)
 		if !msgs[i].flags.has(flagSeen) {
 			c.unseen++
