@@ -1,6 +1,6 @@
 // Package e2e tests the server as its users meet it: the real binary, started as a
 // process with a configuration of its own, and beside it the real programs. Postfix
-// delivers, mbsync, neomutt, curl, Python's imaplib and go-imap's client read and write,
+// delivers, mbsync, interimap, neomutt, curl, Python's imaplib and go-imap's client read and write,
 // and Dovecot serves the same tree before, after and meanwhile; fail2ban reads the log. One test kills the server in
 // the middle of its work, again and again.
 //
