@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// step is a command that is timed, on a connection that has done the steps before it.
+// step is a command that is timed, on a connection that has done the steps before it. Without a title it is only run.
 type step struct{ title, command string }
 
 var steps = []step{
@@ -42,11 +42,19 @@ var steps = []step{
 
 // afterRestart is what a fresh server is asked that may have kept on disk what it has found out.
 var afterRestart = []step{
+	{"", "SELECT INBOX"},
 	{"restarted: size and date", "FETCH 1:* (RFC822.SIZE INTERNALDATE)"},
 	{"restarted: envelopes", "FETCH 1:* (ENVELOPE)"},
 	{"restarted: body structures", "FETCH 1:* (BODYSTRUCTURE)"},
 	{"restarted: header fields", "FETCH 1:* BODY.PEEK[HEADER.FIELDS (Subject From Date)]"},
 	{"restarted: search subject", "SEARCH SUBJECT \"matter of 99\""},
+}
+
+// reopened is what a fresh server is asked that has only UIDs on disk.
+var reopened = []step{
+	{"open, UIDs known", "SELECT INBOX"},
+	{"", "UNSELECT"},
+	{"open, warm", "SELECT INBOX"},
 }
 
 // commands times commands on a folder with many messages, in a server that was just started.
@@ -68,7 +76,10 @@ func (b *bench) commands() error {
 			}
 		}
 	}
-	for _, st := range append(slices.Concat(steps, afterRestart), step{title: "open, UIDs known"}, step{title: "open, warm"}) {
+	for _, st := range slices.Concat(steps, afterRestart, reopened) {
+		if st.title == "" {
+			continue
+		}
 		b.row(st.title, at(times[b.ours][st.title], 50), at(times[b.other][st.title], 50))
 	}
 	return nil
@@ -76,49 +87,28 @@ func (b *bench) commands() error {
 
 // session runs all steps against a fresh server.
 func (b *bench) session(s server, root string, times map[string][]time.Duration) error {
-	if err := with(s, root, func(c *client) error {
+	run := func(c *client, steps []step) error {
 		for _, st := range steps {
 			d, err := c.do(st.command)
 			if err != nil {
 				return err
 			}
-			times[st.title] = append(times[st.title], d)
+			if st.title != "" {
+				times[st.title] = append(times[st.title], d)
+			}
 		}
 		return nil
-	}); err != nil {
+	}
+	if err := with(s, root, func(c *client) error { return run(c, steps) }); err != nil {
 		return err
 	}
-	if err := with(s, root, func(c *client) error {
-		if _, err := c.do("SELECT INBOX"); err != nil {
-			return err
-		}
-		for _, st := range afterRestart {
-			d, err := c.do(st.command)
-			if err != nil {
-				return err
-			}
-			times[st.title] = append(times[st.title], d)
-		}
-		return nil
-	}); err != nil {
+	if err := with(s, root, func(c *client) error { return run(c, afterRestart) }); err != nil {
 		return err
 	}
 	if err := forgetIndex(root); err != nil {
 		return err
 	}
-	return with(s, root, func(c *client) error {
-		for _, title := range []string{"open, UIDs known", "open, warm"} {
-			d, err := c.do("SELECT INBOX")
-			if err != nil {
-				return err
-			}
-			times[title] = append(times[title], d)
-			if _, err := c.do("UNSELECT"); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return with(s, root, func(c *client) error { return run(c, reopened) })
 }
 
 // with starts a server, and stops it after f.
