@@ -102,40 +102,30 @@ func (mb *Mailbox) leaveUnsettled() {
 
 // settleChanges looks at the names that the watcher saw. The turn is held.
 func (mb *Mailbox) settleChanges(ctx context.Context, changes []watcher.Change) error {
-	now := mb.snap.Load()
-	if len(changes) > 1000+int(now.n)/4 {
-		return mb.scan(ctx) // cheaper than so many single looks
-	}
 	if again, err := mb.refreshPart(); err != nil {
 		return err
 	} else if again {
 		return mb.scan(ctx)
 	}
-	last := make(map[string]seen, len(changes)) // by base: where it may be now
-	moved := make(map[string]bool)
-	for _, c := range changes {
-		if c.Name == "" || c.Name[0] == '.' {
-			continue
+	now := mb.snap.Load()
+	last := lastSeen(changes)
+	for base, x := range last {
+		if known, _ := now.find(mb.uidOf(base)); known != nil && x.name == known.name && x.inNew == known.inNew {
+			delete(last, base) // our own change
 		}
-		base := baseOf(c.Name)
-		switch at, ok := last[base]; {
-		case c.Op == watcher.Appeared:
-			last[base] = seen{name: c.Name, inNew: c.New}
-		case !ok || at.name == c.Name && at.inNew == c.New:
-			last[base] = seen{}
-		}
-		moved[base] = moved[base] || c.Op == watcher.MovedAway
+	}
+	if len(last) > 1000+int(now.n)/4 {
+		return mb.scan(ctx) // cheaper than so many single looks
 	}
 	var s sighting
-	for base, at := range last {
+	for base, x := range last {
 		uid := mb.uidOf(base)
 		known, _ := now.find(uid)
 		switch {
-		case known != nil && at.name == known.name && at.inNew == known.inNew: // our own change
-		case at.name != "" && mb.d.of(at.inNew).exists(at.name):
-			mb.sight(&s, at.name, at.inNew)
+		case x.name != "" && mb.d.of(x.inNew).exists(x.name):
+			mb.sight(&s, x.name, x.inNew)
 		case known != nil && mb.d.of(known.inNew).exists(known.name):
-		case known != nil && !moved[base] && at.name == "":
+		case known != nil && !x.moved && x.name == "":
 			s.removed = append(s.removed, uid) // unlinked under the only name it had
 		case known != nil:
 			return mb.scan(ctx) // renamed to who knows what
@@ -147,6 +137,33 @@ func (mb *Mailbox) settleChanges(ctx context.Context, changes []watcher.Change) 
 	}
 	slices.Sort(s.removed)
 	return mb.settle(ctx, s, mb.scan)
+}
+
+// touched is what the watcher saw of a message.
+type touched struct {
+	seen       // where it may be now; no name: under none that we know
+	moved bool // it was renamed from somewhere
+}
+
+// lastSeen is what became of each message that changes name, by base name.
+func lastSeen(changes []watcher.Change) map[string]touched {
+	last := make(map[string]touched, len(changes)/2) // most are renames, which are two
+	for _, c := range changes {
+		if c.Name == "" || c.Name[0] == '.' {
+			continue
+		}
+		base := baseOf(c.Name)
+		x, ok := last[base]
+		switch {
+		case c.Op == watcher.Appeared:
+			x.seen = seen{name: c.Name, inNew: c.New}
+		case !ok || x.name == c.Name && x.inNew == c.New:
+			x.seen = seen{}
+		}
+		x.moved = x.moved || c.Op == watcher.MovedAway
+		last[base] = x
+	}
+	return last
 }
 
 // maxPending is the number of changes from which on the folder is looked at as a whole.
