@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"time"
 
@@ -132,12 +133,14 @@ func (p *Appender) encode(w io.Writer, r io.Reader, size int64) (err error) {
 
 // setTime sets the time of last change, which is INTERNALDATE.
 func setTime(f *os.File, t time.Time) error {
-	tv := unix.NsecToTimeval(t.UnixNano())
+	// 292 years before and after 1970 are what fits into nanoseconds; most file systems know fewer.
+	const second, most = int64(time.Second), math.MaxInt64/int64(time.Second) - 1
+	tv := unix.NsecToTimeval(min(max(t.Unix(), -most), most)*second + int64(t.Nanosecond()))
 	return unix.Futimes(int(f.Fd()), []unix.Timeval{tv, tv})
 }
 
 // Commit makes all of them visible, or none: [OVERQUOTA] where the quota has no room for all. The UIDs are in
-// the order of Add.
+// the order of Add; there are none for a user who may not read the mailbox (RFC 4315 §3).
 func (p *Appender) Commit(ctx context.Context) (uidValidity uint32, uids []imap.UID, err error) {
 	mb := p.mb
 	add := usageOf(p.pending)
@@ -152,7 +155,7 @@ func (p *Appender) Commit(ctx context.Context) (uidValidity uint32, uids []imap.
 		arrived(add)
 	}()
 	if err := mb.enter(ctx); err != nil {
-		return 0, nil, err
+		return 0, nil, tryCreate(err) // deleted while the messages came
 	}
 	defer mb.leave()
 	if err := mb.claimFlags(ctx, p.pending); err != nil {
@@ -162,6 +165,9 @@ func (p *Appender) Commit(ctx context.Context) (uidValidity uint32, uids []imap.
 		return 0, nil, err
 	}
 	p.pending = nil
+	if !p.rights.Has(RightRead) {
+		uids = nil
+	}
 	return mb.uidValidity, uids, nil
 }
 

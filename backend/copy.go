@@ -295,9 +295,12 @@ func (t *transfer) left(ctx context.Context) error {
 	return t.src.forget(ctx, gone)
 }
 
-// data is the COPYUID of the transfer (RFC 4315 §3).
+// data is the COPYUID of the transfer (RFC 4315 §3), without UIDs for a user who may not read the destination.
 func (t *transfer) data() *imap.CopyData {
 	d := &imap.CopyData{UIDValidity: t.dst.uidValidity}
+	if !t.rights.Has(RightRead) {
+		return d
+	}
 	for i, uid := range t.uids {
 		d.SourceUIDs.AddNum(imap.UID(t.from[i].uid))
 		d.DestUIDs.AddNum(uid)

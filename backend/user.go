@@ -246,8 +246,10 @@ func (u *User) Status(ctx context.Context, name string, o *imap.StatusOptions) (
 	return mb.status(ctx, name, o)
 }
 
-// MailboxID is Account.MailboxID, for who has just made the mailbox, or asks for its STATUS.
+// MailboxID is Account.MailboxID, for who has just made the mailbox, or asks for its STATUS. A separator at the end does not count, as in
+// Create.
 func (u *User) MailboxID(ctx context.Context, name string) (string, error) {
+	name = strings.TrimSuffix(name, string(u.loc.separator()))
 	a, _, err := u.may(name, noRights)
 	if err != nil {
 		return "", err

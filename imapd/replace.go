@@ -60,7 +60,7 @@ func (c *conn) replace(ctx context.Context, set imap.NumSet, name string, m appe
 	}
 	c.created(name, validity, imap.UIDSetNum(uids...))
 	c.tellSpelling(name)
-	if c.has("UIDPLUS") {
+	if c.has("UIDPLUS") && len(uids) > 0 {
 		b := wire.AppendUint(append(c.out.begin(), "* OK [APPENDUID "...), validity)
 		b = wire.AppendNumbers(append(b, ' '), uids)
 		c.out.endLine(append(b, "] Replacement Message ready"...))
