@@ -32,6 +32,12 @@ func (v *View) Replace(ctx context.Context, seq uint32, name string) (*Appender,
 	return p, nil
 }
 
+// Gone reports whether a message that the client still sees is expunged.
+func (v *View) Gone(seq uint32) bool {
+	m, _ := v.mb.snap.Load().find(v.told.at(seq).uid)
+	return m == nil
+}
+
 // Remove expunges one message, whether it is \Deleted or not. One that is gone already is no error.
 func (v *View) Remove(ctx context.Context, seq uint32) error {
 	mb := v.mb

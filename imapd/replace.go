@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 
+	"maildir-imapd/backend"
 	"maildir-imapd/imapd/wire"
 
 	"github.com/emersion/go-imap/v2"
@@ -53,6 +54,9 @@ func (c *conn) replace(ctx context.Context, set imap.NumSet, name string, m appe
 	c.dec.End()
 	if err := c.dec.Err(); err != nil {
 		return err
+	}
+	if c.view.Gone(seqs[0]) { // while the new one came: both sides would keep one
+		return backend.ErrGone
 	}
 	validity, uids, err := p.Commit(ctx)
 	if err != nil {
