@@ -8,7 +8,8 @@ type Limits struct {
 	// it is 8 KiB at most.
 	Line int
 	// Literal is the greatest size in octets of the literals of one command's arguments
-	// together; 0: 1 MiB. Messages of APPEND have the account's limit instead.
+	// together; 0: 1 MiB. Messages of APPEND have the account's limit instead; what stands between them counts, where it is more
+	// than Line.
 	Literal int64
 	// LiteralBeforeLogin is Literal for those who have not logged in; 0: 8 KiB.
 	LiteralBeforeLogin int64

@@ -11,7 +11,8 @@ type Limits struct {
 	// included, literals not.
 	Line int
 	// Literal is the greatest number of octets of all literals of a command's
-	// arguments. APPEND's messages don't count: they are streamed.
+	// arguments. APPEND's messages don't count, as they are streamed; but what stands between them counts here where it is more than
+	// Line.
 	Literal int64
 	// Skip is the greatest refused non-synchronizing literal, in octets, that is read and
 	// dropped.
@@ -122,6 +123,7 @@ func (d *Decoder) Skip() error {
 			return d.die(err)
 		}
 		d.discard(n)
+		d.lineLeft = d.limits.Line // nothing is kept of these lines
 		d.readLine()
 	}
 	d.line, d.long = nil, nil // while the connection is idle it holds r's buffer only

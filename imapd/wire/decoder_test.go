@@ -151,6 +151,15 @@ func TestNextCommand(t *testing.T) {
 		{"too big, synchronizing", "{101}\r\n", two, ErrTooBig, ""},
 		{"too big, not synchronizing", "{101+}\r\n" + strings.Repeat("BAD\n\n", 20) + "\n x\r\n", two, ErrTooBig, "101+"},
 		{"too big together", "{60}\r\n" + strings.Repeat("x", 60) + " {41}\r\n", two, ErrTooBig, "60"},
+		{"many streams", strings.Repeat("{1}\r\nx ", (testLimits.Line+int(testLimits.Literal))/6-10) + "\r\n", func(d *Decoder) {
+			for d.Ahead("{") {
+				d.Stream(d.Literal())
+				d.EndStream()
+				d.SP()
+			}
+		}, nil, strings.TrimSpace(strings.Repeat("1 ", (testLimits.Line+int(testLimits.Literal))/6-10))},
+		{"many literals skipped", strings.Repeat("x {1+}\r\ny", testLimits.Line) + "\r\n", func(d *Decoder) { d.Fail("x") },
+			&SyntaxError{}, strings.TrimSpace(strings.Repeat("1+ ", testLimits.Line))},
 		{"nothing taken", "a b c {3+}\r\nBAD d {3+}\r\nBAD\r\n", func(*Decoder) {}, nil, "3+ 3+"},
 		{"stream read", "{4}\r\nBAD\n\r\n", func(d *Decoder) {
 			got, err := io.ReadAll(d.Stream(d.Literal()))
@@ -209,7 +218,16 @@ func TestFatal(t *testing.T) {
 	}{
 		{"line too long", strings.Repeat("x", testLimits.Line) + "\r\n", nil, ErrLineTooLong},
 		{"line without end", strings.Repeat("x", 100*testLimits.Line), nil, ErrLineTooLong},
-		{"lines too long together", strings.Repeat("x {1+}\r\ny", testLimits.Line/8) + "\r\n", nil, ErrLineTooLong},
+		{"lines too long together", strings.Repeat("{0+}\r\n ", testLimits.Line/7+1) + "\r\n", func(d *Decoder) {
+			for d.AString(); d.Try(' '); d.AString() {
+			}
+		}, ErrLineTooLong},
+		{"lines of streams too long together", strings.Repeat("{1+}\r\nx ", (testLimits.Line+int(testLimits.Literal))/7+1) + "\r\n", func(d *Decoder) {
+			for ok := true; ok; ok = d.Try(' ') {
+				d.Stream(d.Literal())
+				d.EndStream()
+			}
+		}, ErrLineTooLong},
 		{"refused literal too big to skip", "x {501+}\r\n", nil, ErrSkipTooBig},
 		{"refused literal too big for a number", "x {99999999999999999999+}\r\n", nil, ErrSkipTooBig},
 		{"end in a line", "x", nil, io.ErrUnexpectedEOF},
