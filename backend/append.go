@@ -25,11 +25,12 @@ func (u *User) Append(ctx context.Context, name string) (*Appender, error) {
 	if err != nil {
 		return nil, tryCreate(err)
 	}
-	if err := mb.a.quota.full(ctx); err != nil {
+	p := &Appender{mb: mb, rights: rights}
+	if err := p.room(ctx, 1); err != nil {
 		mb.release()
 		return nil, err
 	}
-	return &Appender{mb: mb, rights: rights}, nil
+	return p, nil
 }
 
 // tryCreate says that CREATE would help, where it would (RFC 3501 §7.1).
@@ -45,8 +46,18 @@ type Appender struct {
 	mb      *Mailbox
 	rights  Rights // of the user, to mb
 	pending []arriving
+	usage   Usage // of all pending
 	credit  Usage // what goes when they have come, see View.Replace
 }
+
+// room returns errOverQuota where one more message of so many octets on disk has no room.
+func (p *Appender) room(ctx context.Context, size int64) error {
+	return p.mb.a.quota.room(ctx, p.usage.plus(Usage{size, 1}).plus(p.credit.negative()))
+}
+
+// Announce is asked before a message is sent that has size octets on the wire: [OVERQUOTA] where there can be no room for it. Each
+// CRLF is one octet on disk, so that half of them may be enough.
+func (p *Appender) Announce(ctx context.Context, size int64) error { return p.room(ctx, size/2) }
 
 // arriving is a message that is about to become one of a folder: a file, complete and on
 // disk, in that folder's tmp/ or (MOVE) in another folder.
@@ -62,9 +73,9 @@ type arriving struct {
 
 // Add stores one message in tmp/, with line ends as LF. binary is set for a literal8:
 // MIME parts in binary are then encoded (RFC 3516 §4.4). Exactly size octets are read from r
-// unless it fails. date zero means now. When Add returns, the file is on disk.
-func (p *Appender) Add(flags []imap.Flag, date time.Time, r io.Reader, size int64, binary bool) error {
-	return p.Compose(flags, date, func(w io.Writer) error {
+// unless it fails. date zero means now. When Add returns, the file is on disk. [OVERQUOTA] as soon as there is no room for more.
+func (p *Appender) Add(ctx context.Context, flags []imap.Flag, date time.Time, r io.Reader, size int64, binary bool) error {
+	return p.Compose(ctx, flags, date, func(w io.Writer) error {
 		if binary {
 			return p.encode(w, r, size)
 		}
@@ -75,7 +86,7 @@ func (p *Appender) Add(flags []imap.Flag, date time.Time, r io.Reader, size int6
 
 // Compose is Add for a message that write puts together (RFC 4469). Where write fails, its error is
 // returned and nothing stays.
-func (p *Appender) Compose(flags []imap.Flag, date time.Time, write func(io.Writer) error) (err error) {
+func (p *Appender) Compose(ctx context.Context, flags []imap.Flag, date time.Time, write func(io.Writer) error) (err error) {
 	mb := p.mb
 	x := arriving{from: mb.d.tmp, base: freshBase(), names: p.rights.flags(flags)}
 	x.name = x.base
@@ -91,7 +102,7 @@ func (p *Appender) Compose(flags []imap.Flag, date time.Time, write func(io.Writ
 		}
 	}()
 	out := bufio.NewWriterSize(f, 32<<10)
-	w := message.NewLFWriter(out)
+	w := message.NewLFWriter(&limited{Writer: out, p: p, ctx: ctx})
 	if err := write(w); err != nil {
 		return err
 	}
@@ -109,7 +120,28 @@ func (p *Appender) Compose(flags []imap.Flag, date time.Time, write func(io.Writ
 	x.size = w.Disk
 	x.base = sizedBase(x.base, w.Disk, w.Wire)
 	p.pending = append(p.pending, x)
+	p.usage = p.usage.plus(Usage{x.size, 1})
 	return nil
+}
+
+// checkEvery is how many octets of a message are written between two looks at the quota: a line of CATENATE can ask for gigabytes.
+const checkEvery = 1 << 20
+
+// limited is a writer that fails where there is no room for a message that is as long as this has become.
+type limited struct {
+	io.Writer
+	p          *Appender
+	ctx        context.Context // of the command that writes
+	n, checked int64
+}
+
+func (l *limited) Write(b []byte) (int, error) {
+	n, err := l.Writer.Write(b)
+	if l.n += int64(n); err == nil && l.n-l.checked >= checkEvery {
+		l.checked = l.n
+		err = l.p.room(l.ctx, l.n)
+	}
+	return n, err
 }
 
 // encode stores what came in a literal8 as lines.
@@ -143,7 +175,7 @@ func setTime(f *os.File, t time.Time) error {
 // the order of Add; there are none for a user who may not read the mailbox (RFC 4315 §3).
 func (p *Appender) Commit(ctx context.Context) (uidValidity uint32, uids []imap.UID, err error) {
 	mb := p.mb
-	add := usageOf(p.pending)
+	add := p.usage
 	arrived, err := mb.a.quota.reserve(ctx, add.plus(p.credit.negative()))
 	if err != nil {
 		return 0, nil, err
@@ -169,14 +201,6 @@ func (p *Appender) Commit(ctx context.Context) (uidValidity uint32, uids []imap.
 		uids = nil
 	}
 	return mb.uidValidity, uids, nil
-}
-
-// usageOf is what these messages will count in the quota.
-func usageOf(list []arriving) (u Usage) {
-	for i := range list {
-		u = u.plus(Usage{list[i].size, 1})
-	}
-	return u
 }
 
 // Abort removes what Add wrote and gives the mailbox back. Call it once in the end, also after Commit.

@@ -69,7 +69,7 @@ func (w *world) put(a *User, name, text string) (uint32, imap.UID) {
 	p, err := a.Append(w.t.Context(), name)
 	w.must(err)
 	defer p.Abort()
-	w.must(p.Add(nil, noDate, strings.NewReader(text), int64(len(text)), false))
+	w.must(p.Add(w.t.Context(), nil, noDate, strings.NewReader(text), int64(len(text)), false))
 	validity, uids, err := p.Commit(w.t.Context())
 	w.must(err)
 	return validity, uids[0]
@@ -352,7 +352,7 @@ func TestChurn(t *testing.T) {
 					if fine(err); err != nil {
 						continue
 					}
-					fine(p.Add(nil, noDate, strings.NewReader("x"), 1, false))
+					fine(p.Add(ctx, nil, noDate, strings.NewReader("x"), 1, false))
 					_, _, err = p.Commit(ctx)
 					fine(err)
 					p.Abort()

@@ -367,8 +367,8 @@ func TestAppend(t *testing.T) {
 	text := "Subject: x\r\n\r\none\ntwo\r\n"
 	p, err := a.Append(t.Context(), "INBOX")
 	w.must(err)
-	w.must(p.Add([]imap.Flag{imap.FlagSeen, "$Label1"}, when, strings.NewReader(text), int64(len(text)), false))
-	w.must(p.Add(nil, time.Time{}, strings.NewReader("y"), 1, false))
+	w.must(p.Add(t.Context(), []imap.Flag{imap.FlagSeen, "$Label1"}, when, strings.NewReader(text), int64(len(text)), false))
+	w.must(p.Add(t.Context(), nil, time.Time{}, strings.NewReader("y"), 1, false))
 	validity, uids, err := p.Commit(t.Context())
 	p.Abort()
 	if err != nil || validity != v.v.UIDValidity() || !slices.Equal(uids, []imap.UID{1, 2}) {
@@ -389,8 +389,8 @@ func TestAppend(t *testing.T) {
 	}
 	p, err = a.Append(t.Context(), "INBOX")
 	w.must(err)
-	w.must(p.Add(nil, time.Time{}, strings.NewReader("gone"), 4, false))
-	if err := p.Add(nil, time.Time{}, strings.NewReader("short"), 10, false); err == nil {
+	w.must(p.Add(t.Context(), nil, time.Time{}, strings.NewReader("gone"), 4, false))
+	if err := p.Add(t.Context(), nil, time.Time{}, strings.NewReader("short"), 10, false); err == nil {
 		t.Error("a literal that ends early was stored")
 	}
 	p.Abort()
@@ -406,7 +406,7 @@ func TestAppendBinary(t *testing.T) {
 	w.must(err)
 	defer p.Abort()
 	text := "Content-Transfer-Encoding: binary\r\nContent-Type: image/png\r\n\r\n\x00\n\r\n\xff"
-	w.must(p.Add(nil, time.Time{}, strings.NewReader(text), int64(len(text)), true))
+	w.must(p.Add(t.Context(), nil, time.Time{}, strings.NewReader(text), int64(len(text)), true))
 	_, _, err = p.Commit(t.Context())
 	w.must(err)
 	body, err := os.ReadFile(filepath.Join(w.root, "new", w.files("new")[0]))
@@ -414,7 +414,7 @@ func TestAppendBinary(t *testing.T) {
 	if !strings.Contains(string(body), "AAoNCv8=") || strings.Contains(string(body), "\r") {
 		t.Errorf("on disk %q", body)
 	}
-	if err := p.Add(nil, time.Time{}, strings.NewReader("a: b\r\n\r\n\x00"), 9, true); err == nil {
+	if err := p.Add(t.Context(), nil, time.Time{}, strings.NewReader("a: b\r\n\r\n\x00"), 9, true); err == nil {
 		t.Error("a NUL outside of a binary part was stored")
 	}
 	if left := w.files("tmp"); len(left) > 0 {

@@ -157,10 +157,9 @@ func (q *quota) reserve(ctx context.Context, add Usage) (arrived func(Usage), er
 	return q.release(add), nil
 }
 
-// full returns errOverQuota where not even the smallest message has room, for those who are about to send one.
-func (q *quota) full(ctx context.Context) error {
-	least := Usage{1, 1}
-	arrived, err := q.reserve(ctx, least)
+// room returns errOverQuota where there is not enough, for those who are about to add so much.
+func (q *quota) room(ctx context.Context, add Usage) error {
+	arrived, err := q.reserve(ctx, add)
 	if err == nil {
 		arrived(Usage{})
 	}

@@ -3,6 +3,7 @@ package backend
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -69,7 +70,7 @@ func (w *world) append(a *User, folder, text string) error {
 		return err
 	}
 	defer p.Abort()
-	if err := p.Add(nil, time.Time{}, strings.NewReader(text), int64(len(text)), false); err != nil {
+	if err := p.Add(w.t.Context(), nil, time.Time{}, strings.NewReader(text), int64(len(text)), false); err != nil {
 		return err
 	}
 	_, _, err = p.Commit(w.t.Context())
@@ -98,6 +99,40 @@ func TestQuotaTogether(t *testing.T) {
 	wg.Wait()
 	if stored.Load() != 10 || w.onDisk().Messages != 10 {
 		t.Errorf("stored %d, on disk %v; want 10", stored.Load(), w.onDisk())
+	}
+}
+
+// TestQuotaEndless: what is put together without end stops soon after the quota is used up, and leaves nothing. What was stored before
+// by the same command counts.
+func TestQuotaEndless(t *testing.T) {
+	w := newWorld(t)
+	a := w.start()
+	w.limit(a, Usage{Storage: 3 << 20})
+	p, err := a.Append(t.Context(), "INBOX")
+	w.must(err)
+	defer p.Abort()
+	w.must(p.Add(t.Context(), nil, time.Time{}, strings.NewReader(strings.Repeat("x", 2<<20)), 2<<20, false))
+	var written int
+	err = p.Compose(t.Context(), nil, time.Time{}, func(out io.Writer) error {
+		for block := make([]byte, 1000); written < 10<<20; written += len(block) {
+			if _, err := out.Write(block); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if !isOverQuota(err) || written > 2*checkEvery {
+		t.Errorf("after %d octets: %v", written, err)
+	}
+	if err := p.Announce(t.Context(), 2<<20); err != nil {
+		t.Errorf("what may have room is refused: %v", err)
+	}
+	if err := p.Announce(t.Context(), 2<<20+2); !isOverQuota(err) {
+		t.Errorf("what has no room: %v", err)
+	}
+	names, err := os.ReadDir(filepath.Join(w.root, "tmp"))
+	if err != nil || len(names) != 1 {
+		t.Errorf("in tmp: %v, %v; want the first message", names, err)
 	}
 }
 

@@ -104,9 +104,12 @@ func (c *conn) append(ctx context.Context, name string, m appendMessage) error {
 // appendOne takes the octets of one message and what follows them on the line.
 func (c *conn) appendOne(ctx context.Context, p *backend.Appender, m appendMessage) error {
 	if m.catenate {
-		return p.Compose(m.flags, m.date, func(w io.Writer) error { return c.catenate(ctx, w) })
+		return p.Compose(ctx, m.flags, m.date, func(w io.Writer) error { return c.catenate(ctx, w) })
 	}
-	err := p.Add(m.flags, m.date, c.dec.Stream(m.literal), m.literal.Size, m.literal.Binary)
+	if err := p.Announce(ctx, m.literal.Size); err != nil {
+		return err
+	}
+	err := p.Add(ctx, m.flags, m.date, c.dec.Stream(m.literal), m.literal.Size, m.literal.Binary)
 	if err == nil {
 		c.dec.EndStream()
 		if m.utf8 {
