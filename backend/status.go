@@ -2,7 +2,6 @@ package backend
 
 import (
 	"context"
-	"math"
 
 	"github.com/emersion/go-imap/v2"
 )
@@ -40,9 +39,6 @@ func (mb *Mailbox) status(ctx context.Context, name string, o *imap.StatusOption
 			}
 		}
 		data.DeletedStorage = &sum
-	}
-	if o.AppendLimit && mb.a.AppendLimit() > 0 {
-		data.AppendLimit = new(uint32(min(mb.a.AppendLimit(), math.MaxUint32)))
 	}
 	if o.Size {
 		var sum int64

@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 	"io"
+	"math"
 	"time"
 
 	"maildir-imapd/backend"
@@ -19,6 +20,9 @@ type appendMessage struct {
 	catenate bool // parts follow, see catenation
 	utf8     bool // the literal stands in UTF8 (...)
 }
+
+// announcedLimit is the account's limit in octets as it is told, where numbers have 32 bits (RFC 7889 §5); 0: none.
+func (c *conn) announcedLimit() int64 { return min(c.account.AppendLimit(), math.MaxUint32) }
 
 // errEmptyMessage refuses an empty literal, by which a client can call off the whole command (RFC 3502
 // §6.3.11).

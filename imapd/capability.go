@@ -127,7 +127,7 @@ func (c *conn) appendCapabilities(b []byte) []byte {
 		b = append(b, e.name...)
 		switch e.name {
 		case "APPENDLIMIT": // RFC 7889 §2
-			if n := c.account.AppendLimit(); n > 0 {
+			if n := c.announcedLimit(); n > 0 {
 				b = strconv.AppendInt(append(b, '='), n, 10)
 			}
 		case "SAVELIMIT":

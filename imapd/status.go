@@ -46,7 +46,7 @@ var statusItems = []statusItem{
 	{"MAILBOXID", "OBJECTID", func(*imap.StatusOptions) {}, nil}, // see mailboxStatus
 	{"APPENDLIMIT", "APPENDLIMIT", func(*imap.StatusOptions) {}, // RFC 7889 §3: the account's
 		func(b []byte, c *conn, _ *imap.StatusData) []byte {
-			if n := c.account.AppendLimit(); n > 0 {
+			if n := c.announcedLimit(); n > 0 {
 				return strconv.AppendInt(b, n, 10)
 			}
 			return append(b, "NIL"...)
