@@ -15,7 +15,7 @@ type Limits struct {
 	// Line.
 	Literal int64
 	// Skip is the greatest refused non-synchronizing literal, in octets, that is read and
-	// dropped.
+	// dropped, and how much more than Line the lines of a command may be then.
 	Skip int64
 }
 
@@ -106,6 +106,7 @@ func (d *Decoder) Line() ([]byte, error) {
 // non-synchronizing literal, that and the lines after it. A client
 // that waits for a continuation request gets none and sends nothing more. An error is fatal.
 func (d *Decoder) Skip() error {
+	skip := d.limits.Skip
 	for d.dead == nil {
 		if d.streaming {
 			d.endStream()
@@ -123,7 +124,7 @@ func (d *Decoder) Skip() error {
 			return d.die(err)
 		}
 		d.discard(n)
-		d.lineLeft = d.limits.Line // nothing is kept of these lines
+		d.refill(&skip)
 		d.readLine()
 	}
 	d.line, d.long = nil, nil // while the connection is idle it holds r's buffer only
@@ -194,6 +195,14 @@ func (d *Decoder) readLine() {
 	if n := len(d.line); n > 0 && d.line[n-1] == '\r' {
 		d.line = d.line[:n-1]
 	}
+}
+
+// refill makes good the lines that were read, as far as another limit has something left: what stands before thousands of
+// messages is more than a line may be.
+func (d *Decoder) refill(left *int64) {
+	n := min(int64(d.limits.Line-d.lineLeft), *left)
+	d.lineLeft += int(n)
+	*left -= n
 }
 
 // discard reads and drops n octets.

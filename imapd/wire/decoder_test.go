@@ -158,8 +158,8 @@ func TestNextCommand(t *testing.T) {
 				d.SP()
 			}
 		}, nil, strings.TrimSpace(strings.Repeat("1 ", (testLimits.Line+int(testLimits.Literal))/6-10))},
-		{"many literals skipped", strings.Repeat("x {1+}\r\ny", testLimits.Line) + "\r\n", func(d *Decoder) { d.Fail("x") },
-			&SyntaxError{}, strings.TrimSpace(strings.Repeat("1+ ", testLimits.Line))},
+		{"many literals skipped", strings.Repeat("x {1+}\r\ny", (testLimits.Line+int(testLimits.Skip))/8-1) + "\r\n", func(d *Decoder) { d.Fail("x") },
+			&SyntaxError{}, strings.TrimSpace(strings.Repeat("1+ ", (testLimits.Line+int(testLimits.Skip))/8-1))},
 		{"nothing taken", "a b c {3+}\r\nBAD d {3+}\r\nBAD\r\n", func(*Decoder) {}, nil, "3+ 3+"},
 		{"stream read", "{4}\r\nBAD\n\r\n", func(d *Decoder) {
 			got, err := io.ReadAll(d.Stream(d.Literal()))
@@ -222,6 +222,7 @@ func TestFatal(t *testing.T) {
 			for d.AString(); d.Try(' '); d.AString() {
 			}
 		}, ErrLineTooLong},
+		{"lines that are skipped too long together", strings.Repeat("x {1+}\r\ny", (testLimits.Line+int(testLimits.Skip))/8+1) + "\r\n", nil, ErrLineTooLong},
 		{"lines of streams too long together", strings.Repeat("{1+}\r\nx ", (testLimits.Line+int(testLimits.Literal))/7+1) + "\r\n", func(d *Decoder) {
 			for ok := true; ok; ok = d.Try(' ') {
 				d.Stream(d.Literal())

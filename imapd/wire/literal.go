@@ -80,14 +80,10 @@ func (d *Decoder) EndStream() {
 	}
 }
 
-// endStream makes good the line that it reads with what is left for literals: what stands before thousands of messages is
-// more than a line may be.
 func (d *Decoder) endStream() {
 	d.discard(d.stream)
 	d.streaming = false
-	n := min(int64(d.limits.Line-d.lineLeft), d.litLeft)
-	d.lineLeft += int(n)
-	d.litLeft -= n
+	d.refill(&d.litLeft)
 	d.readLine()
 }
 
