@@ -33,9 +33,9 @@ func (u *User) Append(ctx context.Context, name string) (*Appender, error) {
 	return p, nil
 }
 
-// tryCreate says that CREATE would help, where it would (RFC 3501 §7.1).
+// tryCreate says that CREATE would help, where it would (RFC 3501 §7.1): also for a name that is there for its children only.
 func tryCreate(err error) error {
-	if e := (*imap.Error)(nil); errors.As(err, &e) && e.Code == imap.ResponseCodeNonExistent {
+	if e := (*imap.Error)(nil); errors.As(err, &e) && (e.Code == imap.ResponseCodeNonExistent || e == errNoselect) {
 		return &imap.Error{Type: e.Type, Code: imap.ResponseCodeTryCreate, Text: e.Text}
 	}
 	return err
