@@ -18,11 +18,15 @@ var ErrMalformed = errors.New("malformed SASL response")
 // own function here and in NewServer's signature.
 var mechanisms = []struct {
 	name string
-	new  func(verify func(user, password string) error) sasl.Server
+	new  func(Verify) sasl.Server
 }{
-	{"PLAIN", func(v func(user, password string) error) sasl.Server { return &plainServer{verify: v} }},
-	{"LOGIN", func(v func(user, password string) error) sasl.Server { return &loginServer{verify: v} }},
+	{"PLAIN", func(v Verify) sasl.Server { return &plainServer{verify: v} }},
+	{"LOGIN", func(v Verify) sasl.Server { return &loginServer{verify: v} }},
 }
+
+// Verify is called with what a client gave. other says that he wants to act for somebody else than user, which nobody may: the
+// answer is another one then, but only where the password is right (RFC 5530 §3 AUTHORIZATIONFAILED).
+type Verify func(user, password string, other bool) error
 
 // Mechanisms returns the names of the SASL mechanisms, in upper case, in the order
 // in which to announce them.
@@ -36,12 +40,11 @@ func Mechanisms() []string {
 
 // NewServer returns the server's side of one exchange by the mechanism mech (in
 // upper case), which calls verify with what the client gave. Its Next returns
-// verify's error as it is; ErrInvalid for somebody who wants to act for another
-// user; ErrMalformed for what is not in the mechanism's format, is longer than any
+// verify's error as it is, and ErrMalformed for what is not in the mechanism's format, is longer than any
 // name or password, or is not UTF-8. An error ends the exchange.
 //
 // Next(nil) begins an exchange without an initial response.
-func NewServer(mech string, verify func(user, password string) error) (sasl.Server, error) {
+func NewServer(mech string, verify Verify) (sasl.Server, error) {
 	for _, m := range mechanisms {
 		if m.name == mech {
 			return m.new(verify), nil
@@ -62,7 +65,7 @@ func checkText(b []byte, maxLen int) error {
 // plainServer is PLAIN (RFC 4616). go-sasl's own doesn't tell a malformed response
 // from a wrong password.
 type plainServer struct {
-	verify func(user, password string) error
+	verify Verify
 	done   bool
 }
 
@@ -85,11 +88,8 @@ func (s *plainServer) Next(response []byte) (challenge []byte, done bool, err er
 	if err := checkText(password, maxPassword); err != nil {
 		return nil, false, err
 	}
-	// Nobody may act for somebody else.
-	if len(authzid) > 0 && Normalize(string(authzid)) != Normalize(string(user)) {
-		return nil, false, ErrInvalid
-	}
-	if err := s.verify(string(user), string(password)); err != nil {
+	other := len(authzid) > 0 && Normalize(string(authzid)) != Normalize(string(user))
+	if err := s.verify(string(user), string(password), other); err != nil {
 		return nil, false, err
 	}
 	return nil, true, nil
@@ -99,7 +99,7 @@ func (s *plainServer) Next(response []byte) (challenge []byte, done bool, err er
 // (draft-murchison-sasl-login) and all clients: the user's name, then the password,
 // each after a prompt. An initial response is the name.
 type loginServer struct {
-	verify func(user, password string) error
+	verify Verify
 	user   string
 	state  loginState
 }
@@ -131,7 +131,7 @@ func (s *loginServer) Next(response []byte) (challenge []byte, done bool, err er
 		if err := checkText(response, maxPassword); err != nil {
 			return nil, false, err
 		}
-		if err := s.verify(s.user, string(response)); err != nil {
+		if err := s.verify(s.user, string(response), false); err != nil {
 			return nil, false, err
 		}
 		return nil, true, nil

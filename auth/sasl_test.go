@@ -25,14 +25,14 @@ func TestServers(t *testing.T) {
 		name, mech string
 		responses  []string // "-" is none: the exchange begins without initial response
 		challenges string   // those before the end, with | between
-		got        string   // user/password of verify; "" if it is not called
+		got        string   // user/password of verify, and "/other"; "" if it is not called
 		verify     error
 		err        error
 	}{
 		{"initial response", "PLAIN", []string{"\x00bob\x0000000000"}, "", "bob/00000000", nil, nil},
 		{"no initial response", "PLAIN", []string{"-", "\x00bob\x00pw"}, "", "bob/pw", nil, nil},
 		{"for oneself", "PLAIN", []string{"Bob\x00bob\x00pw"}, "", "bob/pw", nil, nil},
-		{"for another", "PLAIN", []string{"root\x00bob\x00pw"}, "", "", nil, ErrInvalid},
+		{"for another", "PLAIN", []string{"root\x00bob\x00pw"}, "", "bob/pw/other", ErrInvalid, ErrInvalid},
 		{"wrong", "PLAIN", []string{"\x00bob\x00pw"}, "", "bob/pw", ErrInvalid, ErrInvalid},
 		{"down", "PLAIN", []string{"\x00bob\x00pw"}, "", "bob/pw", errDown, errDown},
 		{"empty password", "PLAIN", []string{"\x00bob\x00"}, "", "bob/", ErrInvalid, ErrInvalid},
@@ -53,11 +53,14 @@ func TestServers(t *testing.T) {
 	} {
 		t.Run(tt.mech+" "+tt.name, func(t *testing.T) {
 			var got string
-			s, err := NewServer(tt.mech, func(user, password string) error {
+			s, err := NewServer(tt.mech, func(user, password string, other bool) error {
 				if got != "" {
 					t.Error("verified twice")
 				}
 				got = user + "/" + password
+				if other {
+					got += "/other"
+				}
 				return tt.verify
 			})
 			check(t, err)
@@ -99,7 +102,7 @@ func FuzzServers(f *testing.F) {
 	f.Add([]byte("\x00bob\x00pw"), []byte("pw"))
 	f.Fuzz(func(t *testing.T, first, second []byte) {
 		for _, mech := range Mechanisms() {
-			s, err := NewServer(mech, func(user, password string) error {
+			s, err := NewServer(mech, func(user, password string, _ bool) error {
 				if len(user) > MaxName || len(password) > maxPassword || strings.Contains(user+password, "\x00") {
 					t.Errorf("verify gets %q, %q", user, password)
 				}

@@ -3,8 +3,6 @@ package imapd
 import (
 	"context"
 	"encoding/base64"
-	"errors"
-	"time"
 
 	"maildir-imapd/auth"
 	"maildir-imapd/imapd/wire"
@@ -34,8 +32,8 @@ func (c *conn) authenticate(ctx context.Context, mechanism string, response []by
 		return no(imap.ResponseCodeCannot, "Unsupported authentication mechanism")
 	}
 	var answer error // of logIn
-	server, err := auth.NewServer(mechanism, func(user, password string) error {
-		answer = c.logIn(ctx, mechanism, user, password)
+	server, err := auth.NewServer(mechanism, func(user, password string, other bool) error {
+		answer = c.logIn(ctx, mechanism, user, password, other)
 		return answer
 	})
 	if err != nil {
@@ -46,10 +44,8 @@ func (c *conn) authenticate(ctx context.Context, mechanism string, response []by
 		switch {
 		case answer != nil:
 			return answer
-		case errors.Is(err, auth.ErrMalformed):
+		case err != nil:
 			return bad("Malformed SASL response")
-		case err != nil: // refused before a password was looked at
-			return c.loginFailed(time.Now(), mechanism, "", err, errWrongPassword)
 		case done:
 			return nil
 		}

@@ -20,7 +20,7 @@ func parseLogin(c *conn, d *wire.Decoder) runFunc {
 	user := d.AString()
 	d.SP()
 	password := d.AString()
-	return func(ctx context.Context, c *conn) error { return c.logIn(ctx, "LOGIN command", user, password) }
+	return func(ctx context.Context, c *conn) error { return c.logIn(ctx, "LOGIN command", user, password, false) }
 }
 
 // wantPrivacy refuses a command with a password where it would go over the network in clear
@@ -32,8 +32,9 @@ func (c *conn) wantPrivacy(d *wire.Decoder) {
 }
 
 // logIn verifies a password, opens the user's mail and changes the state. Each attempt is one
-// line in the log: "login" or "login failed", with the user as given, the address and the reason.
-func (c *conn) logIn(ctx context.Context, mechanism, name, password string) error {
+// line in the log: "login" or "login failed", with the user as given, the address and the reason. With other set the client wants to
+// act for somebody else, which is refused once the password was right.
+func (c *conn) logIn(ctx context.Context, mechanism, name, password string, other bool) error {
 	begin := time.Now()
 	from := ctx
 	if addr, err := netip.ParseAddr(c.ip); err == nil {
@@ -46,6 +47,9 @@ func (c *conn) logIn(ctx context.Context, mechanism, name, password string) erro
 	case err != nil:
 		return c.loginFailed(begin, mechanism, name, err,
 			no(imap.ResponseCodeUnavailable, "Authentication is not possible now, try again later"))
+	case other:
+		return c.loginFailed(begin, mechanism, name, errors.New("wants to act for another user"),
+			no(imap.ResponseCodeAuthorizationFailed, "Nobody may act for another user"))
 	}
 	if u.Referral != nil && u.Referral.Only {
 		return c.referAway(mechanism, u)

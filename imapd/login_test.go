@@ -142,7 +142,7 @@ func TestFailureDelayHidesHash(t *testing.T) {
 			c := newConn(srv, nc)
 			c.log = srv.settings.Load().Log
 			begin := time.Now()
-			if err := c.logIn(t.Context(), "PLAIN", "bob", "x"); err != errWrongPassword {
+			if err := c.logIn(t.Context(), "PLAIN", "bob", "x", false); err != errWrongPassword {
 				t.Error(err)
 			}
 			if got, want := time.Since(begin), max(delay, hashing); got != want {
