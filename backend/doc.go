@@ -99,7 +99,7 @@
 //
 // An error that the client should see is an *imap.Error with a response code
 // of RFC 5530 and a text without paths. Everything else is a fault: imapd logs
-// it and answers [SERVERBUG] or [UNAVAILABLE].
+// it and answers [SERVERBUG] or [UNAVAILABLE]; [INUSE] where it is ErrLocked.
 //
 // backend imports uidmap, index, watcher, message and mutf7, and no IMAP syntax.
 package backend

@@ -335,3 +335,6 @@ func (mb *Mailbox) reap() {
 // ErrGone says that a message is expunged and can't be read any more: FETCH leaves it
 // out and ends with OK [EXPUNGEISSUED] (RFC 5530).
 var ErrGone = &imap.Error{Type: imap.StatusResponseTypeNo, Code: "EXPUNGEISSUED", Text: "Some messages were already expunged"}
+
+// ErrLocked says that another program has locked one of the folder's files for longer than we wait.
+var ErrLocked = uidmap.ErrLocked

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"syscall"
 
+	"maildir-imapd/backend"
 	"maildir-imapd/imapd/wire"
 
 	"github.com/emersion/go-imap/v2"
@@ -38,6 +39,8 @@ func (c *conn) explain(err error) (imap.StatusResponseType, imap.ResponseCode, s
 	id := errorID()
 	c.log.Error("command failed", "command", c.name, "error", err, "error_id", id)
 	switch {
+	case errors.Is(err, backend.ErrLocked):
+		return no, imap.ResponseCodeInUse, "Another program has locked the mailbox [" + id + "]"
 	case errors.Is(err, syscall.EDQUOT):
 		return no, imap.ResponseCodeOverQuota, "Disk quota exceeded [" + id + "]"
 	case errors.Is(err, syscall.ENOSPC):

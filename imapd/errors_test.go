@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"maildir-imapd/backend"
 	"maildir-imapd/imapd/wire"
 )
 
@@ -26,6 +27,7 @@ func TestExplain(t *testing.T) {
 		{wire.ErrTooBig, "NO [TOOBIG] ", false},
 		{context.Canceled, "NO [UNAVAILABLE] ", false},
 		{context.DeadlineExceeded, "NO [UNAVAILABLE] ", false},
+		{fmt.Errorf("%w: /srv/mail/alice/dovecot-uidlist.lock", backend.ErrLocked), "NO [INUSE] ", true},
 		{at(syscall.ENOSPC), "NO [UNAVAILABLE] ", true},
 		{at(syscall.EDQUOT), "NO [OVERQUOTA] ", true},
 		{at(syscall.EROFS), "NO [NOPERM] ", true},
