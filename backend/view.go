@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"maildir-imapd/uidmap"
+
 	"github.com/emersion/go-imap/v2"
 	"golang.org/x/sys/unix"
 )
@@ -141,6 +143,12 @@ func (v *View) FirstUnseen() uint32 { return v.told.firstUnseen() }
 // Keywords are the folder's keywords, for FLAGS and PERMANENTFLAGS.
 func (v *View) Keywords() []imap.Flag {
 	return slices.DeleteFunc(slices.Clone(v.names()), func(f imap.Flag) bool { return f == "" })
+}
+
+// KeywordsFull reports whether the folder can have no further keyword.
+func (v *View) KeywordsFull() bool {
+	names := v.names()
+	return len(names) >= uidmap.MaxKeywords && !slices.Contains(names, "")
 }
 
 // names are the mailbox's of now: they only grow, and a flag that is set has a name there.

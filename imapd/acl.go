@@ -147,10 +147,10 @@ func letters(r backend.Rights) string {
 
 func appendRights(b []byte, r backend.Rights) []byte { return wire.AppendAString(b, letters(r)) }
 
-// permanentFlags are those of the selected mailbox's flags that the user may change (RFC 4314 §5.1.1).
+// permanentFlags are those of the selected mailbox's flags, "\*" among them, that the user may change (RFC 4314 §5.1.1).
 func permanentFlags(flags []imap.Flag, r backend.Rights) []imap.Flag {
 	var out []imap.Flag
-	for _, f := range append(flags, imap.FlagWildcard) {
+	for _, f := range flags {
 		need := backend.RightWrite
 		switch f {
 		case imap.FlagSeen:

@@ -124,6 +124,9 @@ func (c *conn) flags() {
 		c.out.endLine(append(b, "()] Read-only mailbox."...))
 		return
 	}
+	if !c.view.KeywordsFull() { // RFC 9051 §7.1
+		flags = append(flags, imap.FlagWildcard)
+	}
 	b = wire.AppendFlags(b, permanentFlags(flags, c.view.Rights()))
 	c.out.endLine(append(b, "] Flags permitted."...))
 }
