@@ -92,6 +92,8 @@ func (l *Location) levels(name string) ([]string, error) {
 	switch {
 	case !ok:
 		return nil, cannot("The name lies outside the namespace " + strconv.QuoteToASCII(l.Prefix))
+	case len(name) > maxDir:
+		return nil, cannot("The name is too long")
 	case !utf8.ValidString(name):
 		return nil, cannot("The name is not in UTF-8")
 	case strings.ContainsAny(name, "\u2028\u2029"): // RFC 6855 §3; what other programs have made so is shown all the same

@@ -2,10 +2,13 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
 	"maildir-imapd/uidmap"
+
+	"github.com/emersion/go-imap/v2"
 )
 
 // Subscribe adds name to the subscriptions, whether or not it exists (RFC 3501 §6.3.6).
@@ -25,8 +28,13 @@ func (u *User) Subscribe(ctx context.Context, name string) error {
 		return err
 	}
 	defer u.subscriptionsMoved()
-	return a.subs.Add(ctx, append(a.courierSubscriptions(), line)...)
+	if err = a.subs.Add(ctx, append(a.courierSubscriptions(), line)...); errors.Is(err, uidmap.ErrLimit) {
+		return errTooManySubscriptions
+	}
+	return err
 }
+
+var errTooManySubscriptions = &imap.Error{Type: imap.StatusResponseTypeNo, Code: imap.ResponseCodeLimit, Text: "Too many subscriptions"}
 
 // subscription is the line of a name in the file. Those of shared mailboxes are in the user's own file, with their prefix, as
 // Dovecot has it for a namespace without subscriptions.
