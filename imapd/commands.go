@@ -152,7 +152,7 @@ func (c *conn) command() {
 func (c *conn) parseAndRun() error {
 	d := c.dec
 	tag := d.Tag()
-	if d.Err() == nil {
+	if next := d.Peek(); d.Err() == nil && (next == ' ' || next == 0) { // else it is none, as in "a+b NOOP"
 		c.tag = tag
 	}
 	d.SP()
