@@ -226,15 +226,17 @@ func (f *File) AppendEnvelope(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// AppendBodyStructure appends BODYSTRUCTURE, or BODY where extended is false, as it is sent.
-func (f *File) AppendBodyStructure(dst []byte, extended bool) ([]byte, error) {
+// AppendBodyStructure appends BODYSTRUCTURE, or BODY where extended is false, as it is sent, with rev2 to clients of IMAP4rev2.
+func (f *File) AppendBodyStructure(dst []byte, extended, rev2 bool) ([]byte, error) {
 	s, err := f.Structure()
 	if err != nil {
 		return dst, err
 	}
 	n := len(dst)
-	dst = s.AppendBodyStructure(dst, extended)
-	f.rememberStructure(s, extended, dst[n:])
+	dst = s.AppendBodyStructure(dst, extended, rev2)
+	if !s.HasGlobal { // else it is not the same for all clients
+		f.rememberStructure(s, extended, dst[n:])
+	}
 	return dst, nil
 }
 

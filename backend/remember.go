@@ -277,7 +277,7 @@ func (f *File) rememberStructure(s *message.Structure, extended bool, made []byt
 		return
 	}
 	r := f.v.recall()
-	other := s.AppendBodyStructure(r.scratch[:0], !extended)
+	other := s.AppendBodyStructure(r.scratch[:0], !extended, false)
 	r.scratch = other[:0]
 	if extended {
 		mb.remember(index.Body, f.m, f.fact, made, other)

@@ -70,7 +70,7 @@ func (w *world) answers(v *View) (out []string) {
 			structure, ok := v.BodyStructure(nil, seq, extended)
 			if !ok {
 				f := file()
-				structure, err = f.AppendBodyStructure(nil, extended)
+				structure, err = f.AppendBodyStructure(nil, extended, false)
 				w.must(err)
 				w.must(f.Close())
 			}

@@ -150,6 +150,6 @@ func structureWriter(extended bool) func(f *fetch, b []byte) ([]byte, error) {
 		if err != nil {
 			return b, err
 		}
-		return file.AppendBodyStructure(b, extended)
+		return file.AppendBodyStructure(b, extended, f.c.rev2)
 	}
 }

@@ -3,17 +3,22 @@ package message
 import "strconv"
 
 // AppendBodyStructure appends BODYSTRUCTURE, or BODY where extended is false
-// (RFC 3501 §7.4.2).
-func (s *Structure) AppendBodyStructure(dst []byte, extended bool) []byte {
-	return s.Root.AppendBodyStructure(dst, extended)
+// (RFC 3501 §7.4.2). With rev2 a message/global is shown with what is in it, as a message/rfc822 is (RFC 9051 §9
+// media-message); to clients of IMAP4rev1 it is a part like any other.
+func (s *Structure) AppendBodyStructure(dst []byte, extended, rev2 bool) []byte {
+	return s.Root.AppendBodyStructure(dst, extended, rev2)
 }
 
 // AppendBodyStructure appends the structure of the part.
-func (p *Part) AppendBodyStructure(dst []byte, extended bool) []byte {
+func (p *Part) AppendBodyStructure(dst []byte, extended, rev2 bool) []byte {
+	kind := p.kind
+	if kind == rfc822 && p.MediaType == global && !rev2 {
+		kind = leaf
+	}
 	dst = append(dst, '(')
-	if p.kind == multipart {
+	if kind == multipart {
 		for _, child := range p.Children {
-			dst = child.AppendBodyStructure(dst, extended)
+			dst = child.AppendBodyStructure(dst, extended, rev2)
 		}
 		dst = append(dst, ' ')
 	}
@@ -22,17 +27,17 @@ func (p *Part) AppendBodyStructure(dst []byte, extended bool) []byte {
 	} else {
 		dst = append(dst, p.fields...)
 	}
-	if p.kind != multipart {
+	if kind != multipart {
 		dst = append(dst, ' ')
 		dst = strconv.AppendInt(dst, p.Body.Wire, 10)
 	}
-	if p.kind == rfc822 {
+	if kind == rfc822 {
 		dst = append(dst, ' ')
 		dst = p.Children[0].AppendEnvelope(dst)
 		dst = append(dst, ' ')
-		dst = p.Children[0].AppendBodyStructure(dst, extended)
+		dst = p.Children[0].AppendBodyStructure(dst, extended, rev2)
 	}
-	if p.kind == rfc822 || p.kind == text {
+	if kind == rfc822 || kind == text {
 		dst = append(dst, ' ')
 		dst = strconv.AppendInt(dst, p.Lines, 10)
 	}

@@ -82,7 +82,7 @@ func (f *fieldSet) describe(p *Part, digest, flat bool, budget *int) {
 	}
 	p.MediaType = mediaType(typ, subtype)
 	switch {
-	case p.MediaType == "message/rfc822":
+	case p.MediaType == "message/rfc822", p.MediaType == global:
 		p.kind = rfc822
 	case strings.HasPrefix(p.MediaType, "multipart/"):
 		p.kind = multipart

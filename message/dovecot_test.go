@@ -115,7 +115,7 @@ func TestAsDovecot(t *testing.T) {
 		answers []answer
 		get     func(*Structure) []byte
 	}{
-		{"BODYSTRUCTURE", bodyStructures, func(s *Structure) []byte { return s.AppendBodyStructure(nil, true) }},
+		{"BODYSTRUCTURE", bodyStructures, func(s *Structure) []byte { return s.AppendBodyStructure(nil, true, false) }},
 		{"ENVELOPE", envelopes, func(s *Structure) []byte { return s.AppendEnvelope(nil) }},
 	} {
 		for _, a := range test.answers {

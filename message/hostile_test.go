@@ -55,7 +55,7 @@ func TestHostile(t *testing.T) {
 			t.Parallel()
 			start := time.Now()
 			s, src := scanBytes(t, []byte(msg))
-			envelope, structure := s.AppendEnvelope(nil), s.AppendBodyStructure(nil, true)
+			envelope, structure := s.AppendEnvelope(nil), s.AppendBodyStructure(nil, true, false)
 			checkList(t, envelope)
 			checkList(t, structure)
 			if n := len(envelope) + len(structure); n > 2*maxKept {

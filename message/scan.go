@@ -71,6 +71,7 @@ func (s *scanner) part(p *Part, depth int, digest bool) (stop, error) {
 	}
 	p.Header = rangeOf(start, bodyStart)
 	s.f.describe(p, digest, depth >= maxDepth, &s.budget)
+	s.st.HasGlobal = s.st.HasGlobal || p.MediaType == global
 
 	switch {
 	case hit:

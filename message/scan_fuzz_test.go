@@ -58,8 +58,8 @@ func FuzzScan(f *testing.F) {
 		}
 		checkPart(t, b, s, s.Root, 0, s.Size)
 		checkList(t, s.AppendEnvelope(nil))
-		checkList(t, s.AppendBodyStructure(nil, false))
-		checkList(t, s.AppendBodyStructure(nil, true))
+		checkList(t, s.AppendBodyStructure(nil, false, false))
+		checkList(t, s.AppendBodyStructure(nil, true, true))
 		checkSections(t, b, s, s.Root, nil)
 		if got := read(t, mustLookup(t, s, src, Section{})); !bytes.Equal(got, withoutNUL(wire)) {
 			t.Fatalf("BODY[] is %q, want %q", got, wire)

@@ -13,10 +13,13 @@ type Structure struct {
 	root  Part
 	marks []mark
 	nul   bool // there are NUL octets somewhere
+
+	// HasGlobal says that there is a message/global (RFC 6532 §3.7), which has two forms in BODYSTRUCTURE.
+	HasGlobal bool
 }
 
 // Part is one MIME part, the message itself being the root. The only child of
-// a message/rfc822 part is the message in it. A multipart in which no
+// a message/rfc822 or message/global part is the message in it. A multipart in which no
 // part begins has one empty text part, since the grammar of BODYSTRUCTURE
 // wants one.
 type Part struct {
@@ -55,8 +58,11 @@ const (
 	leaf kind = iota
 	text
 	multipart
-	rfc822
+	rfc822 // message/rfc822 and message/global
 )
+
+// global is the media type of a message with UTF-8 in its header.
+const global = "message/global"
 
 // position is where a scanner or a copy stands in a file.
 type position struct{ disk, wire, lines int64 }
