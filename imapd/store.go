@@ -96,9 +96,9 @@ func (c *conn) store(ctx context.Context, a storeArgs) error {
 // CONDSTORE-aware client needs those that are new, and with UNCHANGEDSINCE all (RFC 7162 §3.1.3). The messages that have
 // changed are told as they are, so that the client need not ask.
 func (c *conn) tellStored(a storeArgs, res backend.StoreResult) {
-	full, modSeq := res.Stored, []uint32(nil)
+	full, modSeq, uid := res.Stored, []uint32(nil), a.uid
 	if a.silent {
-		full = res.Unexpected
+		full, uid = res.Unexpected, c.uidUnasked()
 		switch {
 		case a.req.UnchangedSince != nil:
 			modSeq = res.Stored
@@ -107,7 +107,7 @@ func (c *conn) tellStored(a storeArgs, res backend.StoreResult) {
 		}
 	}
 	for _, seq := range full {
-		c.fetchFlags(seq, a.uid)
+		c.fetchFlags(seq, uid)
 	}
 	for _, seq := range modSeq {
 		if len(full) > 0 && full[0] == seq {

@@ -78,9 +78,7 @@ func (c *conn) tell(u backend.Updates) {
 	if u.Recent && !c.rev2 {
 		c.count(c.view.NumRecent(), " RECENT")
 	}
-	// Within a UID command these have UIDs too (RFC 3501 §6.4.8: "any FETCH response"), with IMAP4rev2
-	// always (RFC 9051 §7.5.2), with NOTIFY too (RFC 5465 §5.1).
-	uid := c.rev2 || c.notify != nil || strings.HasPrefix(c.name, "UID ")
+	uid := c.uidUnasked()
 	for _, seq := range u.Flags {
 		c.fetchFlags(seq, uid)
 	}
@@ -89,6 +87,12 @@ func (c *conn) tell(u backend.Updates) {
 			c.fetchFlags(seq, uid)
 		}
 	}
+}
+
+// uidUnasked reports whether FETCH responses that nobody asked for have UIDs: within a UID command (RFC 3501 §6.4.8: "any
+// FETCH response"), with IMAP4rev2 always (RFC 9051 §7.5.2), with NOTIFY too (RFC 5465 §5.1).
+func (c *conn) uidUnasked() bool {
+	return c.rev2 || c.notify != nil || strings.HasPrefix(c.name, "UID ")
 }
 
 func (c *conn) count(n uint32, what string) {
