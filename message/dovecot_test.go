@@ -30,6 +30,7 @@ var bodyStructures = []answer{
 	{"dup", `("text" "html" ("charset" "us-ascii") NIL NIL "7bit" 6 1 <nil4>)`, "", ""},
 	{"empty-boundary", `(<text 3 0> "mixed" ("boundary" "") NIL NIL NIL)`, "", ""},
 	{"external", `("message" "external-body" ("access-type" "URL" "url" "http://x") NIL NIL "7bit" 28 <nil4>)`, "", ""},
+	{"global", `(("message" "global" NIL NIL NIL "8bit" 123 <nil4>) "mixed" ("boundary" "b") NIL NIL NIL)`, "", ""},
 	{"header-cut", `<text 0 0>`, "", ""},
 	{
 		"long-boundary",
