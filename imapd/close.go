@@ -7,9 +7,10 @@ import (
 )
 
 // close is CLOSE (RFC 9051 §6.4.1): \Deleted messages go without a word. A read-only mailbox
-// loses none, and one that the user may not expunge neither (RFC 4314 §4).
+// loses none, and one that the user may not expunge neither (RFC 4314 §4). One that somebody has deleted has none, and who leaves it
+// need not be thrown out.
 func (c *conn) close(ctx context.Context) error {
-	if !c.view.ReadOnly() && c.view.Rights().Has(backend.RightExpunge) {
+	if !c.view.Lost() && !c.view.ReadOnly() && c.view.Rights().Has(backend.RightExpunge) {
 		if err := c.expunge(ctx); err != nil {
 			return err
 		}
