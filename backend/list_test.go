@@ -1,9 +1,12 @@
 package backend
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/emersion/go-imap/v2"
@@ -108,6 +111,21 @@ func TestLsub(t *testing.T) {
 		t.Errorf("INBOX is still subscribed")
 	}
 	wantCode(t, a.Subscribe(t.Context(), "a/../b"), "CANNOT")
+}
+
+// A file that is full, and a name that is longer than any folder's, are no failures of the server.
+func TestSubscriptionsLimit(t *testing.T) {
+	w := newWorld(t)
+	var file bytes.Buffer
+	for i := 0; file.Len() < 16<<20-2048; i++ {
+		fmt.Fprintf(&file, "%02000d\n", i)
+	}
+	w.must(os.WriteFile(filepath.Join(w.root, "subscriptions"), file.Bytes(), 0o600))
+	a := w.open(Location{})
+	wantCode(t, a.Subscribe(t.Context(), strings.Repeat("x", 2047)), "LIMIT")
+	wantCode(t, a.Subscribe(t.Context(), strings.Repeat("x", 2049)), "CANNOT")
+	w.must(a.Unsubscribe(t.Context(), fmt.Sprintf("%02000d", 7)))
+	w.must(a.Subscribe(t.Context(), "x"))
 }
 
 // The file is Dovecot's, and what Courier had is taken over.
