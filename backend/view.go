@@ -102,7 +102,10 @@ func (v *View) Close() {
 }
 
 // Lost reports whether the mailbox is gone, as Updates.Lost does: also for him who may not read it any more (RFC 4314 §5.1.1).
-func (v *View) Lost() bool { return v.mb.isGone() || !v.Rights().Has(RightRead) }
+func (v *View) Lost() bool { return v.MailboxGone() || !v.Rights().Has(RightRead) }
+
+// MailboxGone reports whether the mailbox was deleted or renamed, or has another UIDVALIDITY now.
+func (v *View) MailboxGone() bool { return v.mb.isGone() }
 
 // Name of the mailbox, UTF-8.
 func (v *View) Name() string { return v.mb.f.Name }

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -113,7 +114,9 @@ func (c *conn) command() {
 	c.toldModSeq = false
 	c.commands++
 	err := c.parseAndRun()
-	if c.dec.Skip() != nil {
+	// What a command has done it is told, an APPEND above all, before it is told that its mailbox is gone.
+	answered := c.gone && !errors.Is(err, errMailboxGone)
+	if c.dec.Skip() != nil && !answered {
 		return // the next read fails in the same way, and says why
 	}
 	if err == nil {

@@ -84,6 +84,7 @@ type conn struct {
 	saved imap.UIDSet   // "$", the result that SEARCH RETURN (SAVE) kept (RFC 5182)
 
 	contexts []*updated // searches with UPDATE in this view
+	gone     bool       // somebody else has deleted or renamed it: BYE follows the answer of the command
 
 	// Of the command that runs now.
 	tag  string

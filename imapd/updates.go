@@ -57,6 +57,7 @@ func (c *conn) update(expunge bool) (u backend.Updates) {
 // tell writes the responses for changes, in the order in which they count.
 func (c *conn) tell(u backend.Updates) {
 	if u.Lost {
+		c.gone = c.view.MailboxGone()
 		c.dec.Kill(errMailboxGone)
 		return
 	}
