@@ -281,20 +281,30 @@ var (
 	errTooManyRights = &imap.Error{Type: imap.StatusResponseTypeNo, Code: imap.ResponseCodeLimit, Text: "No more identifiers"}
 )
 
-// SetACL answers SETACL: change makes the identifier's new rights of those that it has (RFC 4314 §3.1). It is on disk when SetACL returns.
+// SetACL answers SETACL: it gives an identifier rights, more of them, or takes some away (RFC 4314 §3.1). It is on disk when SetACL returns.
 //
 // Errors: *imap.Error with NONEXISTENT, NOPERM, LIMIT, or CANNOT where the user would lock himself out.
-func (u *User) SetACL(ctx context.Context, name, identifier string, change func(Rights) Rights) error {
+func (u *User) SetACL(ctx context.Context, name, identifier string, how imap.RightModification, rights Rights) error {
 	return u.changeACL(ctx, name, identifier, func(list []uidmap.ACLEntry, at []int, e uidmap.ACLEntry) []uidmap.ACLEntry {
 		var old Rights
 		for _, i := range at {
 			r, _ := ParseRights(list[i].Rights)
 			old |= r
 		}
+		now := rights
+		switch how {
+		case imap.RightModificationAdd:
+			now = old | rights
+		case imap.RightModificationRemove:
+			now = old &^ rights
+		}
 		if len(at) == 0 {
+			if now == 0 && how != imap.RightModificationReplace {
+				return list // an entry without rights would take those away that others give him
+			}
 			at, list = []int{len(list)}, append(list, e)
 		}
-		list[at[0]].SetRights(change(old).String())
+		list[at[0]].SetRights(now.String())
 		return without(list, at[1:])
 	})
 }

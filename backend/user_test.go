@@ -203,7 +203,7 @@ func TestShareHostileFiles(t *testing.T) {
 	for _, name := range []string{"link", "dir", "big", "nul", "out"} {
 		_, err := u.Select(t.Context(), "Public."+name, false)
 		wantCode(t, err, imap.ResponseCodeNonExistent)
-		wantCode(t, u.SetACL(t.Context(), "Public."+name, "alice", func(Rights) Rights { return AllRights }), imap.ResponseCodeNonExistent)
+		wantCode(t, u.SetACL(t.Context(), "Public."+name, "alice", imap.RightModificationReplace, AllRights), imap.ResponseCodeNonExistent)
 	}
 }
 
@@ -255,7 +255,7 @@ func TestSetACLConcurrent(t *testing.T) {
 	for i := range 20 {
 		group.Go(func() {
 			r := Rights(1 << (i % 11))
-			if err := users[i%2].SetACL(t.Context(), "Public.box", fmt.Sprint("user", i), func(Rights) Rights { return r }); err != nil {
+			if err := users[i%2].SetACL(t.Context(), "Public.box", fmt.Sprint("user", i), imap.RightModificationReplace, r); err != nil {
 				t.Error(err)
 			}
 		})
@@ -290,8 +290,8 @@ func TestSetACLRandom(t *testing.T) {
 	ids := []string{"alice", "-alice", "anyone", "-anyone", "authenticated", "-authenticated", "owner", "$g", "!$g", "bob", "x y"}
 	for range 300 {
 		id, rights := ids[r.IntN(len(ids))], Rights(r.Uint32())&AllRights
-		change := func(old Rights) Rights { return []Rights{rights, old | rights, old &^ rights}[r.IntN(3)] }
-		err := alice.SetACL(t.Context(), "Public.box", id, change)
+		how := []imap.RightModification{imap.RightModificationReplace, imap.RightModificationAdd, imap.RightModificationRemove}[r.IntN(3)]
+		err := alice.SetACL(t.Context(), "Public.box", id, how, rights)
 		if r.IntN(4) == 0 {
 			err = alice.DeleteACL(t.Context(), "Public.box", id)
 		}
@@ -377,7 +377,7 @@ func TestSharedMonitors(t *testing.T) {
 					m.Own(func() error { return u.Create(t.Context(), shared, nil) }, shared),
 					m.Own(func() error { return u.Create(t.Context(), mine, nil) }, mine),
 					m.Own(func() error { return u.Subscribe(t.Context(), shared) }, shared),
-					u.SetACL(t.Context(), "Public.box", name, func(Rights) Rights { return AllRights &^ Rights(i%2) }),
+					u.SetACL(t.Context(), "Public.box", name, imap.RightModificationReplace, AllRights&^Rights(i%2)),
 					m.Own(func() error { return u.Delete(t.Context(), shared) }, shared),
 				)
 				if err != nil {

@@ -48,23 +48,15 @@ func parseSetACL(c *conn, d *wire.Decoder) runFunc {
 	identifier := parseIdentifier(d)
 	d.SP()
 	letters := d.AString()
-	var rights backend.Rights
-	var change func(old backend.Rights) backend.Rights
-	switch {
-	case strings.HasPrefix(letters, "+"):
-		letters = letters[1:]
-		change = func(old backend.Rights) backend.Rights { return old | rights }
-	case strings.HasPrefix(letters, "-"):
-		letters = letters[1:]
-		change = func(old backend.Rights) backend.Rights { return old &^ rights }
-	default:
-		change = func(backend.Rights) backend.Rights { return rights }
+	how := imap.RightModificationReplace
+	if strings.HasPrefix(letters, "+") || strings.HasPrefix(letters, "-") {
+		how, letters = imap.RightModification(letters[0]), letters[1:]
 	}
 	rights, ok := backend.ParseRights(letters)
 	if !ok {
 		d.Fail("rights that are known, in small letters")
 	}
-	return func(ctx context.Context, c *conn) error { return c.account.SetACL(ctx, name, identifier, change) }
+	return func(ctx context.Context, c *conn) error { return c.account.SetACL(ctx, name, identifier, how, rights) }
 }
 
 // parseDeleteACL is DELETEACL (RFC 4314 §3.2).
