@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"maildir-imapd/backend"
 	"maildir-imapd/imapd/wire"
 
 	"github.com/emersion/go-imap/v2"
@@ -186,6 +187,9 @@ func (c *conn) parseAndRun() error {
 	if err := d.Err(); err != nil {
 		return err
 	}
+	if c.state == stateSelected && !leavesMailbox[name] && !c.view.Rights().Has(backend.RightRead) { // RFC 4314 §5.1.1
+		return c.dec.Kill(errMailboxGone)
+	}
 	err := run(c.ctx, c)
 	if c.state == stateSelected {
 		u := c.update(!c.keepNumbers)
@@ -197,6 +201,9 @@ func (c *conn) parseAndRun() error {
 	}
 	return err
 }
+
+// leavesMailbox are the commands that read nothing of the selected mailbox, and after which it is not selected any more.
+var leavesMailbox = map[string]bool{"SELECT": true, "EXAMINE": true, "CLOSE": true, "UNSELECT": true, "UNAUTHENTICATE": true, "LOGOUT": true}
 
 // completedText is the text of OK: "Fetch completed" for UID FETCH. Clients show it to nobody, but it
 // is what people expect to see in a log.
