@@ -69,10 +69,10 @@ func (a *Account) parentACL(t *tree, name string) (*uidmap.ACL, error) {
 // by returns the user's rights by a list.
 func (s *share) by(list *uidmap.ACL) Rights { return s.id.by(list.Entries(), s.rootACL().Entries()) }
 
-// rights are the user's to a mailbox that holds mail.
+// rights are the user's to a mailbox that holds mail, and the list that gives him them.
 //
 // Errors: *imap.Error with NONEXISTENT or CANNOT.
-func (s *share) rights(name string) (Rights, error) {
+func (s *share) rights(name string) (r Rights, list []uidmap.ACLEntry, err error) {
 	f, err := s.folder(name)
 	if err == errNoselect {
 		r, err := s.rightsInTree(name)
@@ -81,11 +81,12 @@ func (s *share) rights(name string) (Rights, error) {
 		} else if err == nil {
 			err = errNonExistent
 		}
-		return 0, err
+		return 0, nil, err
 	} else if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	return s.by(s.acl(f.mail)), nil
+	list = s.acl(f.mail).Entries()
+	return s.id.by(list, s.rootACL().Entries()), list, nil
 }
 
 // rightsInTree are the user's to a name that is there, if only for its children.
@@ -237,19 +238,20 @@ func (u *User) Rights(name string) (Rights, error) {
 
 // ACL answers GETACL (RFC 4314 §3.3). Of his own mailboxes a user is the only one who has rights.
 func (u *User) ACL(name string) ([]ACLEntry, error) {
-	a, _, err := u.may(name, RightAdminister)
+	s := u.share(name)
+	if s == nil {
+		_, err := u.folder(name)
+		return []ACLEntry{{u.id.name, AllRights}}, err
+	}
+	r, list, err := s.rights(name)
+	if err == nil {
+		err = r.may(RightAdminister)
+	}
 	if err != nil {
 		return nil, err
-	}
-	f, err := a.folder(name)
-	if err != nil {
-		return nil, err
-	}
-	if a == u.Account {
-		return []ACLEntry{{u.id.name, AllRights}}, nil
 	}
 	var out []ACLEntry
-	for _, e := range a.acl(f.mail).Entries() {
+	for _, e := range list {
 		if id := identifierOf(e); id != "" {
 			r, _ := ParseRights(e.Rights)
 			out = append(out, ACLEntry{id, r})

@@ -46,7 +46,7 @@
 //
 // # Order of locks
 //
-// lookout.looking, that of a user's own account before that of a shared one; then Account.folders.change (CREATE, DELETE, RENAME, SETACL); then folders.mu or Account.subsMu; then
+// lookout.looking, that of a user's own account before that of a shared one; then Account.folders.change (CREATE, DELETE, RENAME, SETACL, GETMETADATA of what is shared); then folders.mu or Account.subsMu; then
 // Account.mu; then mailbox turns in the order of their folders' paths; then
 // dovecot-uidlist.lock of these folders in the same order; then Mailbox.mu; then
 // View.mu. A quota is counted before turns are taken (quota.counting, then folders.mu or

@@ -113,6 +113,12 @@ func (a *Account) setMailboxMetadata(ctx context.Context, name string, changes [
 		return nil, err
 	}
 	defer mb.release()
+	return mb.setMetadata(ctx, changes, others...)
+}
+
+// setMetadata is setMailboxMetadata for who has the mailbox already.
+func (mb *Mailbox) setMetadata(ctx context.Context, changes []Metadata, others ...string) (changed []string, err error) {
+	a := mb.a
 	if a.isOthers(mb.f) && slices.ContainsFunc(changes, func(m Metadata) bool { return isPrivate(m.Name) }) {
 		return nil, errNoPrivate
 	}

@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -139,15 +138,5 @@ func (t tee) ReadAt(p []byte, off int64) (int, error) {
 
 // MailboxID is the MAILBOXID: it stays through RENAME.
 func (v *View) MailboxID() string { return v.mb.id() }
-
-// MailboxID is the MAILBOXID of a mailbox.
-func (a *Account) MailboxID(ctx context.Context, name string) (string, error) {
-	mb, err := a.mailbox(ctx, name)
-	if err != nil {
-		return "", err
-	}
-	defer mb.release()
-	return mb.id(), nil
-}
 
 func (mb *Mailbox) id() string { return "F" + mb.guid }

@@ -106,7 +106,7 @@ func (u *User) may(name string, need Rights) (*Account, Rights, error) {
 	if s == nil {
 		return u.Account, AllRights, nil
 	}
-	r, err := s.rights(name)
+	r, _, err := s.rights(name)
 	if err == nil {
 		err = r.may(need)
 	}
@@ -246,15 +246,15 @@ func (u *User) Status(ctx context.Context, name string, o *imap.StatusOptions) (
 	return mb.status(ctx, name, o)
 }
 
-// MailboxID is Account.MailboxID, for who has just made the mailbox, or asks for its STATUS. A separator at the end does not count, as in
+// MailboxID is the MAILBOXID of a mailbox, for who has just made it (noRights are needed), or asks for its STATUS. A separator at the end does not count, as in
 // Create.
-func (u *User) MailboxID(ctx context.Context, name string) (string, error) {
-	name = strings.TrimSuffix(name, string(u.loc.separator()))
-	a, _, err := u.may(name, noRights)
+func (u *User) MailboxID(ctx context.Context, name string, need Rights) (string, error) {
+	mb, _, err := u.mailbox(ctx, strings.TrimSuffix(name, string(u.loc.separator())), need)
 	if err != nil {
 		return "", err
 	}
-	return a.MailboxID(ctx, name)
+	defer mb.release()
+	return mb.id(), nil
 }
 
 // QuotaOf is Account.Quota for a mailbox, which need not exist. Shared ones belong to no user, and to no quota root of his.
@@ -267,25 +267,43 @@ func (u *User) QuotaOf(ctx context.Context, name string) (*Quota, error) {
 
 // Metadata is Account.Metadata. RFC 5464 §3.3 wants l and one of rswip.
 func (u *User) Metadata(name string) ([]Metadata, error) {
-	a, r, err := u.may(name, RightLookup)
+	s := u.share(name)
+	if s == nil {
+		return u.Account.Metadata(name)
+	}
+	s.folders.change.Lock() // no other mailbox is given this name meanwhile
+	defer s.folders.change.Unlock()
+	r, _, err := s.rights(name)
+	if err == nil {
+		err = r.may(RightLookup)
+	}
 	if err == nil && r&(RightRead|flagRights&^RightDeleted|RightInsert|RightPost) == 0 {
 		err = errNoPerm
 	}
 	if err != nil {
 		return nil, err
 	}
-	return a.Metadata(name)
+	return s.Account.Metadata(name)
 }
 
 // SetMetadata is Account.SetMetadata, without special uses of what is shared. As all who share a mailbox see its annotations, it wants the right to change flags
 // that all see, which is more than RFC 5464 §3.3 asks for.
 func (u *User) SetMetadata(ctx context.Context, name string, changes []Metadata, by *Monitor) error {
-	a, _, err := u.may(name, RightLookup|RightWrite)
-	if err == nil && a != u.Account && slices.ContainsFunc(changes, isSpecialUse) {
-		err = errUseShared
+	s := u.share(name)
+	if s == nil {
+		return u.Account.SetMetadata(ctx, name, changes, by)
 	}
+	mb, _, err := u.mailbox(ctx, name, RightLookup|RightWrite)
 	if err != nil {
 		return err
 	}
-	return a.SetMetadata(ctx, name, changes, by)
+	defer mb.release()
+	if slices.ContainsFunc(changes, isSpecialUse) {
+		return errUseShared
+	}
+	changed, err := mb.setMetadata(ctx, changes)
+	if err == nil && len(changed) > 0 {
+		s.lookout.metadataChanged(s.loc.canonical(name), changed, by)
+	}
+	return err
 }

@@ -425,3 +425,71 @@ func TestSharedRenameRace(t *testing.T) {
 	}
 	group.Wait()
 }
+
+// A name that another mailbox is given between the look at the rights and the answer shows, and changes, nothing of that one.
+func TestShareRenamedMeanwhile(t *testing.T) {
+	w := newSharedWorld(t)
+	w.acl(".", "user=alice lrwstipekxa\n")
+	w.box(".box", "anyone lrwa\nuser=alice lrwstipekxa\n")
+	w.box(".secret", "user=alice lrwstipekxa\n")
+	alice, bob := w.user("alice", Location{}), w.user("bob", Location{})
+	set := func(u *User, name, value string) error {
+		return u.SetMetadata(t.Context(), name, []Metadata{{"/shared/comment", &value}}, nil)
+	}
+	w.must(set(alice, "Public.secret", "secret"))
+	id, err := alice.MailboxID(t.Context(), "Public.secret", RightRead)
+	w.must(err)
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	try := func(what func() error) {
+		group.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if err := what(); err != nil {
+					if e, ok := errors.AsType[*imap.Error](err); !ok || e.Code != imap.ResponseCodeNonExistent {
+						t.Error(err)
+						return
+					}
+				}
+			}
+		})
+	}
+	try(func() error {
+		list, err := bob.Metadata("Public.box")
+		if len(list) > 0 && *list[0].Value == "secret" {
+			t.Error("bob has read an annotation of the other mailbox")
+		}
+		return err
+	})
+	try(func() error { return set(bob, "Public.box", "bob's") })
+	try(func() error {
+		list, err := bob.ACL("Public.box")
+		if err == nil && len(list) != 2 {
+			t.Error("bob has read the list of the other mailbox")
+		}
+		return err
+	})
+	try(func() error {
+		got, err := bob.MailboxID(t.Context(), "Public.box", RightRead)
+		if got == id {
+			t.Error("bob has read the ID of the other mailbox")
+		}
+		return err
+	})
+	move := func(from, to string) { w.must(alice.Rename(t.Context(), "Public."+from, "Public."+to)) }
+	for range 40 {
+		move("box", "open")
+		move("secret", "box")
+		move("box", "secret")
+		move("open", "box")
+	}
+	close(stop)
+	group.Wait()
+	if list, err := alice.Metadata("Public.secret"); err != nil || len(list) != 1 || *list[0].Value != "secret" {
+		t.Errorf("bob has changed an annotation of the other mailbox: %v, %v", list, err)
+	}
+}

@@ -55,7 +55,7 @@ func (c *conn) tellCreated(ctx context.Context, name string) {
 	if !c.has("OBJECTID") {
 		return
 	}
-	if id, err := c.account.MailboxID(ctx, name); err == nil {
+	if id, err := c.account.MailboxID(ctx, name, 0); err == nil {
 		c.completed("MAILBOXID ("+id+")", completedText(c.name))
 	}
 }

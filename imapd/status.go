@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"maildir-imapd/backend"
 	"maildir-imapd/imapd/wire"
 
 	"github.com/emersion/go-imap/v2"
@@ -105,7 +106,7 @@ func (c *conn) mailboxStatus(ctx context.Context, name string, items []statusIte
 	}
 	id := ""
 	if slices.ContainsFunc(items, func(i statusItem) bool { return i.append == nil }) { // RFC 8474 §4.3
-		if id, err = c.account.MailboxID(ctx, name); err != nil {
+		if id, err = c.account.MailboxID(ctx, name, backend.RightRead); err != nil {
 			return err
 		}
 	}
