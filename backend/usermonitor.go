@@ -107,8 +107,11 @@ func (m *Monitor) Take(modSeq bool) Notices {
 		x := part.take(modSeq)
 		n.Overflow = n.Overflow || x.Overflow
 		n.Names = append(n.Names, x.Names...)
-		n.Status = append(n.Status, x.Status...)
+		n.Status = append(n.Status, slices.DeleteFunc(x.Status, func(c StatusChange) bool { return !part.s.hears(c.Name) })...)
 		for name, entries := range x.Metadata {
+			if !part.s.hears(name) {
+				continue
+			}
 			if n.Metadata == nil {
 				n.Metadata = make(map[string][]string)
 			}
@@ -116,6 +119,12 @@ func (m *Monitor) Take(modSeq bool) Notices {
 		}
 	}
 	return n
+}
+
+// hears reports whether the user may hear of a mailbox now: what the lookout knows of rights can be some seconds old.
+func (s *share) hears(name string) bool {
+	r, _, err := s.rights(name)
+	return err == nil && r.Has(RightLookup|RightRead)
 }
 
 // lookAtRights finds out for the monitors of a shared tree which mailboxes they may hear of now: l and r are wanted for all
