@@ -21,18 +21,37 @@ func (d *Decoder) Mailbox() string {
 // MailboxAsGiven is Mailbox, but INBOX is spelled as the client did.
 func (d *Decoder) MailboxAsGiven() string { return d.mailboxName(d.AString()) }
 
+// NoMailbox stands for a pattern that matches no name: it has what no name can have.
+const NoMailbox = "\x00"
+
 // ListMailbox takes a mailbox name or pattern of LIST and LSUB, in which
-// '%' and '*' need no quotes.
+// '%' and '*' need no quotes. One that is no modified UTF-7 is no error, but NoMailbox (RFC 5258 §3, RFC 9051 §6.3.9).
 func (d *Decoder) ListMailbox() string {
+	var s string
 	if classes[d.Peek()]&classList != 0 && !d.literal8Next() {
-		return d.mailboxName(d.take(classList, "a mailbox pattern"))
+		s = d.take(classList, "a mailbox pattern")
+	} else {
+		s = d.stringAs("a mailbox pattern")
 	}
-	return d.mailboxName(d.stringAs("a mailbox pattern"))
+	name, ok := d.decodeMailbox(s)
+	if !ok {
+		return NoMailbox
+	}
+	return name
 }
 
 func (d *Decoder) mailboxName(s string) string {
+	name, ok := d.decodeMailbox(s)
+	if !ok {
+		d.Fail("a mailbox name in modified UTF-7")
+	}
+	return name
+}
+
+// decodeMailbox is the name in UTF-8; ok is false where it should be in modified UTF-7 and isn't.
+func (d *Decoder) decodeMailbox(s string) (name string, ok bool) {
 	if d.err != nil {
-		return ""
+		return "", true
 	}
 	for i := range len(s) {
 		if s[i] < 0x80 {
@@ -40,17 +59,12 @@ func (d *Decoder) mailboxName(s string) string {
 		}
 		if !utf8.ValidString(s) {
 			d.Fail("a mailbox name in modified UTF-7 or UTF-8")
-			return ""
 		}
-		return s
+		return s, true
 	}
 	if d.utf8 {
-		return s
+		return s, true
 	}
 	name, err := mutf7.Decode(s)
-	if err != nil {
-		d.Fail("a mailbox name in modified UTF-7")
-		return ""
-	}
-	return name
+	return name, err == nil
 }

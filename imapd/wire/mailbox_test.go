@@ -22,6 +22,8 @@ func TestMailbox(t *testing.T) {
 		{pattern, "Entw&APw-*", "Entwü*"},
 		{pattern, `"a *"`, "a *"},
 		{pattern, "inbox", "inbox"},
+		{pattern, "a&*", NoMailbox},
+		{pattern, "\"\xfc*\"", ""},
 		{pattern, "(", ""},
 		{pattern, "", ""},
 	} {
