@@ -2,7 +2,6 @@ package imapd
 
 import (
 	"context"
-	"errors"
 	"math"
 	"slices"
 
@@ -125,12 +124,21 @@ func (c *conn) list(ctx context.Context, a *listArgs) error {
 		return err
 	}
 	for _, m := range mailboxes {
-		c.listLine("LIST", m, a.options.SelectRecursiveMatch)
-		if slices.Contains(m.Attrs, imap.MailboxAttrNoSelect) || slices.Contains(m.Attrs, imap.MailboxAttrNonExistent) {
+		if slices.Contains(m.Attrs, imap.MailboxAttrNoSelect) {
+			c.listLine("LIST", m, a.options.SelectRecursiveMatch)
 			continue
 		}
-		if a.status != nil {
-			c.dropped("STATUS", m.Mailbox, c.mailboxStatus(ctx, m.Mailbox, a.status))
+		var status []byte
+		if a.status != nil && a.selects(m) {
+			// Before LIST, which tells when the mailbox can't be selected (RFC 5819 §2): it is gone, or the user may not.
+			if status, err = c.statusResponse(ctx, m.Mailbox, a.status); isTold(err) {
+				m.Attrs = append(m.Attrs, imap.MailboxAttrNoSelect)
+			}
+			c.dropped("STATUS", m.Mailbox, err)
+		}
+		c.listLine("LIST", m, a.options.SelectRecursiveMatch)
+		if status != nil {
+			c.out.endLine(append(c.out.begin(), status...))
 		}
 		if a.metadata != nil {
 			_, err := c.metadata(m.Mailbox, a.metadata)
@@ -146,7 +154,7 @@ func (c *conn) list(ctx context.Context, a *listArgs) error {
 	return nil
 }
 
-// selects reports whether a mailbox is listed for its own sake, and not for that of its children (RFC 8440 §4).
+// selects reports whether a mailbox is listed for its own sake, and not for that of its children (RFC 5819 §3, RFC 8440 §4).
 func (a *listArgs) selects(m imap.ListData) bool {
 	o := &a.options
 	return (!o.SelectSubscribed || slices.Contains(m.Attrs, imap.MailboxAttrSubscribed)) &&
@@ -164,7 +172,7 @@ func isSpecialUse(attr imap.MailboxAttr) bool {
 
 // dropped logs why LIST lacks a reply, which is no reason for it to fail (RFC 9051 §6.3.9.2, RFC 9590 §3, RFC 8440 §3).
 func (c *conn) dropped(what, mailbox string, err error) {
-	if _, ok := errors.AsType[*imap.Error](err); err != nil && !ok {
+	if err != nil && !isTold(err) {
 		c.log.Error(what+" in LIST failed", "mailbox", mailbox, "error", err)
 	}
 }

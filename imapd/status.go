@@ -44,7 +44,7 @@ var statusItems = []statusItem{
 		}},
 	{"HIGHESTMODSEQ", "CONDSTORE", func(o *imap.StatusOptions) { o.HighestModSeq = true },
 		func(b []byte, _ *conn, data *imap.StatusData) []byte { return wire.AppendUint(b, data.HighestModSeq) }},
-	{"MAILBOXID", "OBJECTID", func(*imap.StatusOptions) {}, nil}, // see mailboxStatus
+	{"MAILBOXID", "OBJECTID", func(*imap.StatusOptions) {}, nil}, // see statusResponse
 	{"APPENDLIMIT", "APPENDLIMIT", func(*imap.StatusOptions) {}, // RFC 7889 §3: the account's
 		func(b []byte, c *conn, _ *imap.StatusData) []byte {
 			if n := c.announcedLimit(); n > 0 {
@@ -69,7 +69,13 @@ func parseStatus(c *conn, d *wire.Decoder) runFunc {
 	name := d.Mailbox()
 	d.SP()
 	items := parseStatusItems(c, d)
-	return func(ctx context.Context, c *conn) error { return c.mailboxStatus(ctx, name, items) }
+	return func(ctx context.Context, c *conn) error {
+		b, err := c.statusResponse(ctx, name, items)
+		if err == nil {
+			c.out.endLine(append(c.out.begin(), b...))
+		}
+		return err
+	}
 }
 
 // parseStatusItems takes a list of items and returns each of them once, in the order of the table.
@@ -91,8 +97,8 @@ func parseStatusItems(c *conn, d *wire.Decoder) (items []statusItem) {
 	return items
 }
 
-// mailboxStatus writes the STATUS response of one mailbox (RFC 9051 §7.3.4).
-func (c *conn) mailboxStatus(ctx context.Context, name string, items []statusItem) error {
+// statusResponse is the STATUS response of one mailbox (RFC 9051 §7.3.4).
+func (c *conn) statusResponse(ctx context.Context, name string, items []statusItem) ([]byte, error) {
 	var o imap.StatusOptions
 	for _, item := range items {
 		item.ask(&o)
@@ -102,15 +108,15 @@ func (c *conn) mailboxStatus(ctx context.Context, name string, items []statusIte
 	}
 	data, err := c.account.Status(ctx, name, &o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	id := ""
 	if slices.ContainsFunc(items, func(i statusItem) bool { return i.append == nil }) { // RFC 8474 §4.3
 		if id, err = c.account.MailboxID(ctx, name, backend.RightRead); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	b := c.appendMailbox(append(c.out.begin(), "* STATUS "...), name)
+	b := c.appendMailbox([]byte("* STATUS "), name)
 	sep := " ("
 	for _, item := range items {
 		b = append(append(b, sep...), item.name...)
@@ -121,6 +127,5 @@ func (c *conn) mailboxStatus(ctx context.Context, name string, items []statusIte
 		}
 		sep = " "
 	}
-	c.out.endLine(append(b, ')'))
-	return nil
+	return append(b, ')'), nil
 }
