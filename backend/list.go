@@ -179,7 +179,7 @@ func (l *lister) attrs(n *node) []imap.MailboxAttr {
 		attrs = append(attrs, imap.MailboxAttrNoSelect)
 	}
 	switch {
-	case !l.o.ReturnChildren:
+	case !l.o.ReturnChildren && (n.exists || !n.children): // what is there for its children only says so (RFC 5258 §3.5)
 	case n.children:
 		attrs = append(attrs, imap.MailboxAttrHasChildren)
 	default:
