@@ -2,8 +2,11 @@ package imapd
 
 import (
 	"context"
+	"slices"
 
 	"maildir-imapd/imapd/wire"
+
+	"github.com/emersion/go-imap/v2"
 )
 
 func parseSelect(readOnly bool) parseFunc {
@@ -87,6 +90,9 @@ func (c *conn) tellSelected(name string) error {
 	m, err := c.account.Describe(name)
 	if err != nil {
 		return err
+	}
+	if slices.Contains(m.Attrs, imap.MailboxAttrNonExistent) {
+		m.Attrs = nil // he may read it, and not look it up (RFC 4314 §4): it is there, and more is not said
 	}
 	if m.Mailbox != name {
 		m.OldName = name
