@@ -13,9 +13,6 @@ import (
 	"github.com/emersion/go-imap/v2"
 )
 
-// aclPrefix begins the names of the files of access control lists, which with LAYOUT=fs lie beside folders.
-const aclPrefix = "dovecot-acl"
-
 // acls are the access control lists of a tree that were read. Where a symlink that leads out leads elsewhere, its folder is another place.
 type acls struct {
 	mu      sync.Mutex // guards byPlace; held for memory operations only

@@ -105,12 +105,23 @@ func (l *Location) levels(name string) ([]string, error) {
 	if len(levels) > maxLevels {
 		return nil, cannot("The name has too many levels")
 	}
-	for _, level := range levels {
+	for i, level := range levels {
 		if err := l.checkLevel(level); err != nil {
 			return nil, err
 		}
+		if l.Layout == FS && isControlFile(level, i == 0) {
+			return nil, cannot("The name is reserved")
+		}
 	}
 	return levels, nil
+}
+
+// isControlFile reports whether a file that belongs to a mailbox, or with top to the account, may be called so. With LAYOUT=fs these lie where the
+// mailbox's children do: a child in the place of its parent's uidlist, lock or access control list would make the parent unusable for all.
+func isControlFile(level string, top bool) bool {
+	is := func(name string) bool { return strings.HasPrefix(level, name) }
+	return slices.ContainsFunc([]string{"dovecot-uidlist", "dovecot-uidvalidity", "dovecot-keywords", "dovecot-acl", "dovecot.index",
+		"dovecot.list.index", "maildir-imapd-"}, is) || top && (is("subscriptions") || is(maildirsizeFile))
 }
 
 // checkLevel says what keeps a level of a name from being one of a new mailbox.
@@ -125,8 +136,7 @@ func (l *Location) checkLevel(level string) error {
 	case l.Layout == MaildirPP && strings.Contains(level, "."):
 		return cannot("A name can't have the character '.'")
 	case l.Layout == FS && (level == "." || strings.HasPrefix(level, "..")),
-		l.Layout == FS && (isMaildirPart(level) || level == l.DirName),
-		l.Layout == FS && l.Shared && strings.HasPrefix(level, aclPrefix): // it would take the place of its parent's list
+		l.Layout == FS && (isMaildirPart(level) || level == l.DirName):
 		return cannot("The name is reserved")
 	}
 	return nil
