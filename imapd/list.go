@@ -124,12 +124,12 @@ func (c *conn) list(ctx context.Context, a *listArgs) error {
 		return err
 	}
 	for _, m := range mailboxes {
-		if slices.Contains(m.Attrs, imap.MailboxAttrNoSelect) {
+		if slices.Contains(m.Attrs, imap.MailboxAttrNoSelect) || !a.selects(m) {
 			c.listLine("LIST", m, a.options.SelectRecursiveMatch)
 			continue
 		}
 		var status []byte
-		if a.status != nil && a.selects(m) {
+		if a.status != nil {
 			// Before LIST, which tells when the mailbox can't be selected (RFC 5819 §2): it is gone, or the user may not.
 			if status, err = c.statusResponse(ctx, m.Mailbox, a.status); isTold(err) {
 				m.Attrs = append(m.Attrs, imap.MailboxAttrNoSelect)
@@ -144,7 +144,7 @@ func (c *conn) list(ctx context.Context, a *listArgs) error {
 			_, err := c.metadata(m.Mailbox, a.metadata)
 			c.dropped("METADATA", m.Mailbox, err)
 		}
-		if a.rights && a.selects(m) {
+		if a.rights {
 			c.dropped("MYRIGHTS", m.Mailbox, c.myRights(m.Mailbox))
 		}
 		if err := ctx.Err(); err != nil {
@@ -154,7 +154,7 @@ func (c *conn) list(ctx context.Context, a *listArgs) error {
 	return nil
 }
 
-// selects reports whether a mailbox is listed for its own sake, and not for that of its children (RFC 5819 §3, RFC 8440 §4).
+// selects reports whether a mailbox is listed for its own sake, and not for that of its children (RFC 5819 §3, RFC 8440 §4, RFC 9590 §3).
 func (a *listArgs) selects(m imap.ListData) bool {
 	o := &a.options
 	return (!o.SelectSubscribed || slices.Contains(m.Attrs, imap.MailboxAttrSubscribed)) &&
