@@ -25,7 +25,7 @@ func (u *User) Append(ctx context.Context, name string) (*Appender, error) {
 	if err != nil {
 		return nil, tryCreate(err)
 	}
-	p := &Appender{mb: mb, rights: rights}
+	p := &Appender{mb: mb, user: u, rights: rights}
 	if err := p.room(ctx, 1); err != nil {
 		mb.release()
 		return nil, err
@@ -44,10 +44,14 @@ func tryCreate(err error) error {
 // Appender collects the messages of one APPEND. Owned by one goroutine.
 type Appender struct {
 	mb      *Mailbox
-	rights  Rights // of the user, to mb
+	user    *User
+	rights  Rights // the user's to mb, when the APPEND began
 	pending []arriving
 	usage   Usage // of all pending
-	credit  Usage // what goes when they have come, see View.Replace
+
+	// Of View.Replace:
+	from   *View // which has the message that goes
+	credit Usage // of that
 }
 
 // room returns errOverQuota where one more message of so many octets on disk has no room.
@@ -190,6 +194,13 @@ func (p *Appender) Commit(ctx context.Context) (uidValidity uint32, uids []imap.
 		return 0, nil, tryCreate(err) // deleted while the messages came
 	}
 	defer mb.leave()
+	// A client may take hours to send a message.
+	if err := p.user.rightsTo(mb).may(RightInsert); err != nil {
+		return 0, nil, tryCreate(err)
+	}
+	if p.from != nil && !p.from.Rights().Has(RightDeleted|RightExpunge) {
+		return 0, nil, errNoPerm
+	}
 	if err := mb.claimFlags(ctx, p.pending); err != nil {
 		return 0, nil, err
 	}

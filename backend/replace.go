@@ -25,7 +25,7 @@ func (v *View) Replace(ctx context.Context, seq uint32, name string) (*Appender,
 		dst.release()
 		return nil, ErrGone
 	}
-	p := &Appender{mb: dst, rights: rights}
+	p := &Appender{mb: dst, user: v.user, rights: rights, from: v}
 	if dst.a == v.mb.a {
 		p.credit = v.mb.usage(m)
 	}

@@ -124,12 +124,20 @@ func (u *User) mailbox(ctx context.Context, name string, need Rights) (*Mailbox,
 		return mb, r, err
 	}
 	// Meanwhile another may have been given this name.
-	r = u.id.by(a.acl(mb.f.mail).Entries(), a.rootACL().Entries())
+	r = u.rightsTo(mb)
 	if err = r.may(need); err != nil {
 		mb.release()
 		return nil, 0, err
 	}
 	return mb, r, nil
+}
+
+// rightsTo are the user's to a mailbox now, at the cost of a stat or two where it is a shared one.
+func (u *User) rightsTo(mb *Mailbox) Rights {
+	if !mb.a.loc.Shared {
+		return AllRights
+	}
+	return u.id.by(mb.a.acl(mb.f.mail).Entries(), mb.a.rootACL().Entries())
 }
 
 // wholeTree is the user's own tree and what he may see of the others. Where there are no others it costs nothing more than his own.

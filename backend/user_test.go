@@ -493,3 +493,38 @@ func TestShareRenamedMeanwhile(t *testing.T) {
 		t.Errorf("bob has changed an annotation of the other mailbox: %v, %v", list, err)
 	}
 }
+
+// The right to insert that is taken away while a client sends its message is gone when the message is there.
+func TestShareAppendLate(t *testing.T) {
+	w := newSharedWorld(t)
+	w.box(".box", "user=alice lri\n")
+	u := w.user("alice", Location{})
+	p, err := u.Append(t.Context(), "Public.box")
+	w.must(err)
+	w.must(p.Add(t.Context(), nil, time.Time{}, strings.NewReader("Subject: x\r\n\r\n"), 14, false))
+	w.acl(".box", "user=alice lr\n")
+	_, _, err = p.Commit(t.Context())
+	wantCode(t, err, imap.ResponseCodeNoPerm)
+	p.Abort()
+	if files := append(append(w.files(".box/cur"), w.files(".box/new")...), w.files(".box/tmp")...); len(files) > 0 {
+		t.Errorf("%q", files)
+	}
+}
+
+// The same for the rights to remove what a REPLACE replaces.
+func TestShareReplaceLate(t *testing.T) {
+	w := newSharedWorld(t)
+	w.box(".box", "user=alice lrite\n")
+	w.deliver(".box", "cur/1000000001.M1.x:2,", "Subject: x\n\nx\n")
+	v := w.sel(w.user("alice", Location{}), "Public.box", false)
+	p, err := v.Replace(t.Context(), 1, "Public.box")
+	w.must(err)
+	defer p.Abort()
+	w.must(p.Add(t.Context(), nil, time.Time{}, strings.NewReader("Subject: y\r\n\r\n"), 14, false))
+	w.acl(".box", "user=alice lri\n")
+	_, _, err = p.Commit(t.Context())
+	wantCode(t, err, imap.ResponseCodeNoPerm)
+	if files := append(w.files(".box/cur"), w.files(".box/new")...); len(files) != 1 {
+		t.Errorf("%q", files)
+	}
+}

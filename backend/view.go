@@ -113,11 +113,9 @@ func (v *View) Name() string { return v.mb.f.Name }
 // ReadOnly reports whether STORE, EXPUNGE and their like are refused.
 func (v *View) ReadOnly() bool { return v.readOnly }
 
-// Rights are the user's to the mailbox now, at the cost of a stat or two where it is a shared one.
+// Rights are the user's to the mailbox now, see rightsTo.
 func (v *View) Rights() Rights {
-	if a := v.mb.a; a.loc.Shared {
-		v.rights = v.user.id.by(a.acl(v.mb.f.mail).Entries(), a.rootACL().Entries())
-	}
+	v.rights = v.user.rightsTo(v.mb)
 	return v.rights
 }
 
