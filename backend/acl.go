@@ -39,8 +39,9 @@ func (a *Account) acl(f place) *uidmap.ACL {
 // rootACL is what counts where a folder's list says nothing about somebody.
 func (a *Account) rootACL() *uidmap.ACL { return a.acl(place{a.root, "."}) }
 
-// nodeACL is the list of a folder, or of a directory for children only; that of the root for what isn't there.
-func (a *Account) nodeACL(n *node) (*uidmap.ACL, error) {
+// nodeACL is the list of a folder; that of the root for what isn't there. A directory for children only that has none has that of its nearest parent:
+// CREATE makes such directories without asking, and must not show them to others than the new mailbox.
+func (a *Account) nodeACL(t *tree, n *node) (*uidmap.ACL, error) {
 	if n == nil || !n.exists || n.base == "" {
 		return a.rootACL(), nil
 	}
@@ -49,15 +50,21 @@ func (a *Account) nodeACL(n *node) (*uidmap.ACL, error) {
 	a.folders.mu.Unlock()
 	if errors.Is(err, fs.ErrNotExist) { // removed meanwhile
 		return a.rootACL(), nil
+	} else if err != nil {
+		return nil, err
 	}
-	return a.acl(f.mail), err
+	list := a.acl(f.mail)
+	if !n.Selectable && len(list.Entries()) == 0 {
+		return a.parentACL(t, n.Name)
+	}
+	return list, nil
 }
 
 // parentACL is the list of the nearest parent of a name that is there, which a new mailbox of that name takes over (RFC 4314 §4).
 func (a *Account) parentACL(t *tree, name string) (*uidmap.ACL, error) {
 	for name = a.loc.parent(name); name != ""; name = a.loc.parent(name) {
 		if n := t.byName[name]; n != nil && n.exists {
-			return a.nodeACL(n)
+			return a.nodeACL(t, n)
 		}
 	}
 	return a.rootACL(), nil
@@ -99,7 +106,7 @@ func (s *share) rightsInTree(name string) (Rights, error) {
 		}
 		return 0, errNonExistent
 	}
-	list, err := s.nodeACL(n)
+	list, err := s.nodeACL(t, n)
 	if err != nil {
 		return 0, err
 	}
@@ -116,7 +123,7 @@ func (s *share) rightsInTree(name string) (Rights, error) {
 // seesBelow reports whether the user may see a mailbox beneath a name.
 func (s *share) seesBelow(t *tree, name string) bool {
 	return slices.ContainsFunc(t.below(name, s.loc.separator()), func(n *node) bool {
-		list, err := s.nodeACL(n)
+		list, err := s.nodeACL(t, n)
 		return n.exists && err == nil && s.by(list).Has(RightLookup)
 	})
 }
@@ -159,7 +166,7 @@ func (a *Account) lists(t *tree) (l lists) {
 		if !n.exists {
 			continue
 		}
-		list, err := a.nodeACL(n)
+		list, err := a.nodeACL(t, n)
 		if err != nil { // of one mailbox, which is no reason to show none
 			a.log().Warn("can't open a shared mailbox: nobody has rights", "mailbox", n.Name, "err", err)
 			l.byName[n.Name] = noRightsList
