@@ -130,8 +130,11 @@ func (m *monitor) mailboxes() []string {
 	return names
 }
 
-// status looks at one of mailboxes. ok is false where it isn't there any more. What is returned counts as told.
+// status looks at one of mailboxes. ok is false where it isn't there any more, for this user. What is returned counts as told.
 func (m *monitor) status(ctx context.Context, name string) (c StatusChange, ok bool, err error) {
+	if m.s != nil && !m.s.hears(name) { // thousands may have been looked at since the lookout knew of his rights
+		return c, false, nil
+	}
 	state, err := m.l.a.glance(ctx, name)
 	if _, isIMAP := errors.AsType[*imap.Error](err); isIMAP {
 		return c, false, nil

@@ -528,3 +528,20 @@ func TestShareReplaceLate(t *testing.T) {
 		t.Errorf("%q", files)
 	}
 }
+
+// Rights that are taken away after NOTIFY SET STATUS has begun count for the mailboxes that it has not come to.
+func TestShareMonitorStatusLate(t *testing.T) {
+	w := newSharedWorld(t)
+	w.box(".box", "user=alice lr\n")
+	u := w.user("alice", Location{})
+	m, err := u.Monitor([]Scope{{Kind: Subtree, Names: []string{"Public"}, Events: MessageChange}})
+	w.must(err)
+	defer m.Close()
+	if got := m.Mailboxes(); !slices.Equal(got, []string{"Public.box"}) {
+		t.Fatalf("%q", got)
+	}
+	w.acl(".box", "user=alice l\n")
+	if c, ok, err := m.Status(t.Context(), "Public.box"); ok || err != nil {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
