@@ -192,3 +192,14 @@ func TestSpecialUse(t *testing.T) {
 	w.must(os.WriteFile(filepath.Join(w.root, specialUseFile), []byte("garbage\n\\Sent\n\\Sent &bad\n\\SENT Work\r\n\\All Work\n"), 0o600))
 	w.wantList(b, special, "Work Gesendet", "Work (Sent)")
 }
+
+// The root of a reference is the prefix of the namespace in which it lies.
+func TestRoot(t *testing.T) {
+	w := newWorld(t)
+	u := w.open(Location{Separator: '.', Prefix: "INBOX."})
+	for ref, want := range map[string]string{"": "", "INBOX": "", "inbox.x": "INBOX.", "INBOX.": "INBOX.", "x": ""} {
+		if got := u.Root(ref); got != want {
+			t.Errorf("Root(%q) = %q, want %q", ref, got, want)
+		}
+	}
+}

@@ -1,6 +1,10 @@
 package backend
 
-import "github.com/emersion/go-imap/v2"
+import (
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+)
 
 // Namespaces answers NAMESPACE (RFC 2342).
 func (u *User) Namespaces() imap.NamespaceData {
@@ -14,6 +18,17 @@ func (u *User) Namespaces() imap.NamespaceData {
 		}
 	}
 	return data
+}
+
+// Root is the prefix of the namespace that a reference of LIST lies in (RFC 3501 §6.3.8).
+func (u *User) Root(ref string) string {
+	if s := u.share(ref); s != nil {
+		return s.loc.Prefix
+	}
+	if u.loc.Prefix != "" && strings.HasPrefix(u.loc.canonical(ref), u.loc.canonical(u.loc.Prefix)) {
+		return u.loc.Prefix
+	}
+	return ""
 }
 
 // Delimiter is the hierarchy separator.

@@ -116,7 +116,7 @@ func (a *listArgs) parseReturn(c *conn, d *wire.Decoder) {
 func (c *conn) list(ctx context.Context, a *listArgs) error {
 	if !a.extended && a.patterns[0] == "" {
 		// RFC 9051 §6.3.9: an empty pattern asks for the separator and the root of ref.
-		c.listLine("LIST", imap.ListData{Attrs: []imap.MailboxAttr{imap.MailboxAttrNoSelect}, Delim: c.account.Delimiter()}, false)
+		c.rootLine("LIST", a.ref)
 		return nil
 	}
 	mailboxes, err := c.account.List(ctx, a.ref, a.patterns, &a.options)
@@ -177,6 +177,13 @@ func (c *conn) dropped(what, mailbox string, err error) {
 	}
 }
 
+// rootLine writes the response to an empty pattern: the separator, and the root of the reference.
+func (c *conn) rootLine(what, ref string) {
+	c.listLine(what, imap.ListData{
+		Attrs: []imap.MailboxAttr{imap.MailboxAttrNoSelect}, Delim: c.account.Delimiter(), Mailbox: c.account.Root(ref),
+	}, false)
+}
+
 // listLine writes a LIST or LSUB response.
 func (c *conn) listLine(what string, m imap.ListData, childInfo bool) {
 	b := append(append(c.out.begin(), "* "...), what...)
@@ -199,7 +206,7 @@ func parseLsub(c *conn, d *wire.Decoder) runFunc {
 	pattern := d.ListMailbox()
 	return func(ctx context.Context, c *conn) error {
 		if pattern == "" {
-			c.listLine("LSUB", imap.ListData{Attrs: []imap.MailboxAttr{imap.MailboxAttrNoSelect}, Delim: c.account.Delimiter()}, false)
+			c.rootLine("LSUB", ref)
 			return nil
 		}
 		mailboxes, err := c.account.Lsub(ctx, ref, pattern)
