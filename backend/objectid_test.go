@@ -297,7 +297,7 @@ func TestMailboxID(t *testing.T) {
 	a := w.start()
 	id := func(name string) string {
 		t.Helper()
-		id, err := a.MailboxID(t.Context(), name, RightRead)
+		id, err := a.MailboxID(t.Context(), name)
 		w.must(err)
 		return id
 	}
@@ -315,7 +315,7 @@ func TestMailboxID(t *testing.T) {
 	if n := len(all); len(slices.Compact(all)) != n {
 		t.Errorf("two have the same: %v", all)
 	}
-	if _, err := a.MailboxID(t.Context(), "nowhere", RightRead); err == nil {
+	if _, err := a.MailboxID(t.Context(), "nowhere"); err == nil {
 		t.Error("there is one of no mailbox")
 	}
 }

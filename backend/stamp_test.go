@@ -17,7 +17,7 @@ func TestRestoredWithTimes(t *testing.T) {
 	a := w.start()
 	w.must(os.Chtimes(cur, past, past))
 	messages := func() uint32 {
-		d, err := a.Status(t.Context(), "INBOX", &imap.StatusOptions{NumMessages: true})
+		d, _, err := a.Status(t.Context(), "INBOX", &imap.StatusOptions{NumMessages: true})
 		w.must(err)
 		return *d.NumMessages
 	}

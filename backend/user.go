@@ -244,20 +244,20 @@ func (u *User) mayHold(a *Account, s *share, from, to string) error {
 	return nil
 }
 
-// Status answers STATUS (RFC 3501 §6.3.10, RFC 8438).
-func (u *User) Status(ctx context.Context, name string, o *imap.StatusOptions) (*imap.StatusData, error) {
+// Status answers STATUS (RFC 3501 §6.3.10, RFC 8438), with the MAILBOXID (RFC 8474 §4.3).
+func (u *User) Status(ctx context.Context, name string, o *imap.StatusOptions) (data *imap.StatusData, mailboxID string, err error) {
 	mb, _, err := u.mailbox(ctx, name, RightRead)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer mb.release()
-	return mb.status(ctx, name, o)
+	data, err = mb.status(ctx, name, o)
+	return data, mb.id(), err
 }
 
-// MailboxID is the MAILBOXID of a mailbox, for who has just made it (noRights are needed), or asks for its STATUS. A separator at the end does not count, as in
-// Create.
-func (u *User) MailboxID(ctx context.Context, name string, need Rights) (string, error) {
-	mb, _, err := u.mailbox(ctx, strings.TrimSuffix(name, string(u.loc.separator())), need)
+// MailboxID is the MAILBOXID of a mailbox, for who has just made it: it asks for no rights. A separator at the end does not count, as in Create.
+func (u *User) MailboxID(ctx context.Context, name string) (string, error) {
+	mb, _, err := u.mailbox(ctx, strings.TrimSuffix(name, string(u.loc.separator())), noRights)
 	if err != nil {
 		return "", err
 	}

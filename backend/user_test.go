@@ -437,7 +437,7 @@ func TestShareRenamedMeanwhile(t *testing.T) {
 		return u.SetMetadata(t.Context(), name, []Metadata{{"/shared/comment", &value}}, nil)
 	}
 	w.must(set(alice, "Public.secret", "secret"))
-	id, err := alice.MailboxID(t.Context(), "Public.secret", RightRead)
+	_, id, err := alice.Status(t.Context(), "Public.secret", &imap.StatusOptions{})
 	w.must(err)
 	stop := make(chan struct{})
 	var group sync.WaitGroup
@@ -474,8 +474,8 @@ func TestShareRenamedMeanwhile(t *testing.T) {
 		return err
 	})
 	try(func() error {
-		got, err := bob.MailboxID(t.Context(), "Public.box", RightRead)
-		if got == id {
+		_, got, err := bob.Status(t.Context(), "Public.box", &imap.StatusOptions{})
+		if err == nil && got == id {
 			t.Error("bob has read the ID of the other mailbox")
 		}
 		return err

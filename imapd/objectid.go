@@ -50,14 +50,12 @@ func notInObjectID(c rune) bool {
 	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-'
 }
 
-// tellCreated sets the response code of CREATE (RFC 8474 §4.1), if what was made is a mailbox: a separator at the end is not part of its
-// name (RFC 3501 §6.3.3).
+// tellCreated sets the response code of CREATE (RFC 8474 §4.1), if what was made is a mailbox.
 func (c *conn) tellCreated(ctx context.Context, name string) {
 	if !c.has("OBJECTID") {
 		return
 	}
-	name = strings.TrimSuffix(name, string(c.account.Delimiter()))
-	if id, err := c.account.MailboxID(ctx, name, 0); err == nil {
+	if id, err := c.account.MailboxID(ctx, name); err == nil {
 		c.completed("MAILBOXID ("+id+")", completedText(c.name))
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 
-	"maildir-imapd/backend"
 	"maildir-imapd/imapd/wire"
 
 	"github.com/emersion/go-imap/v2"
@@ -106,15 +105,9 @@ func (c *conn) statusResponse(ctx context.Context, name string, items []statusIt
 	if o.HighestModSeq {
 		c.beCondstore()
 	}
-	data, err := c.account.Status(ctx, name, &o)
+	data, id, err := c.account.Status(ctx, name, &o)
 	if err != nil {
 		return nil, err
-	}
-	id := ""
-	if slices.ContainsFunc(items, func(i statusItem) bool { return i.append == nil }) { // RFC 8474 §4.3
-		if id, err = c.account.MailboxID(ctx, name, backend.RightRead); err != nil {
-			return nil, err
-		}
 	}
 	b := c.appendMailbox([]byte("* STATUS "), name)
 	sep := " ("
