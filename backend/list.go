@@ -169,14 +169,15 @@ func (l *lister) data(c *candidate) imap.ListData {
 }
 
 // attrs says what a name is (RFC 3501 §7.2.2, RFC 5258 §3, RFC 3348).
-// \NonExistent implies \Noselect, which older clients want to see.
+// \NonExistent implies \Noselect: there is one of them at most (RFC 9051 §9 mbx-list-flags).
 func (l *lister) attrs(n *node) []imap.MailboxAttr {
 	attrs := make([]imap.MailboxAttr, 0, 4)
-	if !n.exists && !l.plain {
-		attrs = append(attrs, imap.MailboxAttrNonExistent)
-	}
-	if !n.Selectable {
+	switch {
+	case n.Selectable:
+	case n.exists || l.plain:
 		attrs = append(attrs, imap.MailboxAttrNoSelect)
+	default:
+		attrs = append(attrs, imap.MailboxAttrNonExistent)
 	}
 	switch {
 	case !l.o.ReturnChildren && (n.exists || !n.children): // what is there for its children only says so (RFC 5258 §3.5)

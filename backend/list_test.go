@@ -27,7 +27,7 @@ func TestListExtended(t *testing.T) {
 		w := newWorld(t, ".Fruit", ".Fruit.Apple", ".Fruit.Banana", ".Tofu", ".Vegetable", ".Vegetable.Broccoli", ".Vegetable.Corn")
 		a := w.open(Location{Separator: '/'})
 		w.subscribe(a, "inbox", "Fruit/Banana", "Fruit/Peach", "Vegetable", "Vegetable/Broccoli")
-		w.wantList(a, sub, "*", "INBOX (Subscribed)", "Fruit/Banana (Subscribed)", "Fruit/Peach (NonExistent Noselect Subscribed)",
+		w.wantList(a, sub, "*", "INBOX (Subscribed)", "Fruit/Banana (Subscribed)", "Fruit/Peach (NonExistent Subscribed)",
 			"Vegetable (HasChildren Subscribed)", "Vegetable/Broccoli (Subscribed)")
 		w.wantList(a, &imap.ListOptions{ReturnSubscribed: true}, "*", "INBOX (Subscribed)", "Fruit", "Fruit/Apple",
 			"Fruit/Banana (Subscribed)", "Tofu", "Vegetable (Subscribed)", "Vegetable/Broccoli (Subscribed)", "Vegetable/Corn")
@@ -47,7 +47,7 @@ func TestListExtended(t *testing.T) {
 		w.must(a.Unsubscribe(t.Context(), "Foo/Baz"))
 		w.wantList(a, recursive, "%", "Foo (HasChildren Subscribed)", "Moo (Subscribed)")
 		w.subscribe(a, "Zoo/Tiger")
-		w.wantList(a, recursive, "Z%", "Zoo (NonExistent Noselect) CHILDINFO") // A2
+		w.wantList(a, recursive, "Z%", "Zoo (NonExistent) CHILDINFO") // A2
 	})
 	t.Run("9", func(t *testing.T) {
 		w := newWorld(t, ".foo2", ".foo2.bar1", ".foo2.bar2", ".baz2", ".baz2.bar2", ".baz2.bar22", ".baz2.bar222", ".eps2", ".eps2.mamba", ".qux2.bar2")
@@ -60,7 +60,7 @@ func TestListExtended(t *testing.T) {
 		w := newWorld(t, ".foo")
 		a := w.open(Location{Separator: '/'})
 		w.subscribe(a, "foo/bar")
-		w.wantList(a, sub, "foo/*", "foo/bar (NonExistent Noselect Subscribed)")
+		w.wantList(a, sub, "foo/*", "foo/bar (NonExistent Subscribed)")
 		w.wantList(a, recursive, "foo", "foo CHILDINFO")
 	})
 }

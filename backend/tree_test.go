@@ -101,7 +101,7 @@ func TestTreeMaildirPP(t *testing.T) {
 		"Courier-für", "Entwürfe", "R&D", "Work", "bare", "cur", "link", "x (Noselect HasChildren)", "x.z", "x-y")
 	w.wantList(a, nil, "%", "INBOX (HasChildren)", "A (Noselect HasChildren)", "Courier-für", "Entwürfe", "R&D", "Work",
 		"bare", "cur", "link", "x (Noselect HasChildren)", "x-y")
-	w.wantList(a, &imap.ListOptions{ReturnChildren: true}, "A%", "A (NonExistent Noselect HasChildren)")
+	w.wantList(a, &imap.ListOptions{ReturnChildren: true}, "A%", "A (NonExistent HasChildren)")
 	w.wantList(a, nil, "inbox.%", "INBOX.kid")
 	for name, dir := range map[string]string{"Entwürfe": ".Entw&APw-rfe", "Courier-für": ".Courier-für", "R&D": ".R&D",
 		"bare": ".bare", "inbox": ".", "Inbox.kid": ".INBOX.kid", "link": ".link", "cur": ".cur"} {

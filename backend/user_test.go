@@ -124,13 +124,13 @@ func TestSharePrefixes(t *testing.T) {
 				w.must(os.MkdirAll(filepath.Join(u.loc.Root, dir, sub), 0o700))
 			}
 		}
-		want := []string{"INBOX", "Public (NonExistent Noselect HasChildren)", "Public.box (HasChildren)",
-			"Public.box.in (NonExistent Noselect HasChildren)", "Public.box.in.x", "Public.deep (NonExistent Noselect HasChildren)",
+		want := []string{"INBOX", "Public (NonExistent HasChildren)", "Public.box (HasChildren)",
+			"Public.box.in (NonExistent HasChildren)", "Public.box.in.x", "Public.deep (NonExistent HasChildren)",
 			"Public.deep.box", "Work"}
 		if prefix != "" {
 			want = []string{"INBOX (HasChildren)", "INBOX.Public (HasChildren)", "INBOX.Public.mine", "INBOX.Work",
-				"Public (NonExistent Noselect HasChildren)", "Public.box (HasChildren)", "Public.box.in (NonExistent Noselect HasChildren)", "Public.box.in.x",
-				"Public.deep (NonExistent Noselect HasChildren)", "Public.deep.box"}
+				"Public (NonExistent HasChildren)", "Public.box (HasChildren)", "Public.box.in (NonExistent HasChildren)", "Public.box.in.x",
+				"Public.deep (NonExistent HasChildren)", "Public.deep.box"}
 		}
 		if got := w.list(u, "*"); !slices.Equal(got, want) {
 			t.Errorf("%q: %q, want %q", prefix, got, want)

@@ -124,7 +124,10 @@ func (c *conn) list(ctx context.Context, a *listArgs) error {
 		return err
 	}
 	for _, m := range mailboxes {
-		if slices.Contains(m.Attrs, imap.MailboxAttrNoSelect) || !a.selects(m) {
+		if i := slices.Index(m.Attrs, imap.MailboxAttrNonExistent); i >= 0 && !a.extended && !c.rev2 {
+			m.Attrs[i] = imap.MailboxAttrNoSelect // which RFC 3501 knows
+		}
+		if slices.ContainsFunc(m.Attrs, isNoselect) || !a.selects(m) {
 			c.listLine("LIST", m, a.options.SelectRecursiveMatch)
 			continue
 		}
@@ -152,6 +155,11 @@ func (c *conn) list(ctx context.Context, a *listArgs) error {
 		}
 	}
 	return nil
+}
+
+// isNoselect reports whether a mailbox with this attribute can't be selected.
+func isNoselect(attr imap.MailboxAttr) bool {
+	return attr == imap.MailboxAttrNoSelect || attr == imap.MailboxAttrNonExistent
 }
 
 // selects reports whether a mailbox is listed for its own sake, and not for that of its children (RFC 5819 §3, RFC 8440 §4, RFC 9590 §3).
