@@ -13,8 +13,8 @@ import (
 
 // Text is compared in a folded form: each character is decomposed (so that "é" is the same
 // in one code point and in two) and each of the outcome stands for all that differ
-// from it in case only. This is i;unicode-casemap (RFC 5051), as I18NLEVEL=1
-// asks for, with Unicode's case folding where that has titlecase.
+// from it in case only. What is the same to i;unicode-casemap (RFC 5051), as I18NLEVEL=1
+// asks for, is the same here; Unicode's case folding finds a little more.
 
 // smallRunes is the number of code points that foldTable covers: those of up
 // to two octets.
@@ -41,7 +41,7 @@ func foldRune(dst []byte, r rune) []byte {
 	}
 	var enc [utf8.UTFMax]byte
 	var buf [64]byte
-	decomposed := norm.NFKD.Append(buf[:0], enc[:utf8.EncodeRune(enc[:], r)]...)
+	decomposed := norm.NFKD.Append(buf[:0], enc[:utf8.EncodeRune(enc[:], unicode.ToTitle(r))]...)
 	for len(decomposed) > 0 {
 		r, n := utf8.DecodeRune(decomposed)
 		decomposed = decomposed[n:]

@@ -164,6 +164,7 @@ func TestFold(t *testing.T) {
 		{"\xe9", "é"},
 		{"한", "\u1112\u1161\u11ab"},
 		{"𐐨", "𐐀"},
+		{"ı", "i", "I"}, // its titlecase is I
 	} {
 		for _, s := range group[1:] {
 			if a, b := fold(nil, []byte(group[0])), fold(nil, []byte(s)); !bytes.Equal(a, b) {
@@ -171,12 +172,24 @@ func TestFold(t *testing.T) {
 			}
 		}
 	}
-	for _, pair := range [][2]string{{"a", "b"}, {"é", "e"}, {"@", "`"}, {"[", "{"}, {"Z", "["}, {"ı", "i"}, {"日", "本"}} {
+	for _, pair := range [][2]string{{"a", "b"}, {"é", "e"}, {"@", "`"}, {"[", "{"}, {"Z", "["}, {"日", "本"}} {
 		for _, pad := range []string{"", "12345678"} {
 			if a, b := fold(nil, []byte(pad+pair[0])), fold(nil, []byte(pad+pair[1])); bytes.Equal(a, b) {
 				t.Errorf("%q and %q are both %q", pair[0], pair[1], a)
 			}
 		}
+	}
+}
+
+// What i;unicode-casemap takes for the same, in SORT, is the same to SEARCH (RFC 5255 §4.2).
+func TestFoldCollated(t *testing.T) {
+	folded := make(map[string]string)
+	for r := range rune(0x20000) { // behind that is no case
+		collated, f := string(collateRune(nil, r)), string(foldRune(nil, r))
+		if other, ok := folded[collated]; ok && other != f {
+			t.Errorf("%U is %q, others that are collated as %q are %q", r, f, collated, other)
+		}
+		folded[collated] = f
 	}
 }
 
