@@ -43,6 +43,16 @@ type day int
 
 func dayOf(year int, month time.Month, mday int) day { return day((year*16+int(month))*32 + mday) }
 
+// startOfDay is the first moment of a calendar day in a zone: midnight, or one o'clock where clocks are put forward at midnight.
+func startOfDay(date time.Time, zone *time.Location) time.Time {
+	year, month, mday := date.Date()
+	start := time.Date(year, month, mday, 0, 0, 0, 0, zone)
+	if start.Day() != mday { // Date has made 23:00 of midnight
+		_, start = start.ZoneBounds()
+	}
+	return start
+}
+
 // planSearch makes a key ready. It fails with BAD where a sequence number is greater than Len.
 func (v *View) planSearch(key *Key) (_ *plan, err error) {
 	p := &plan{op: key.Op, n: key.N, field: key.Field}
@@ -75,16 +85,14 @@ func (v *View) planSearch(key *Key) (_ *plan, err error) {
 	case KeyBefore, KeyOn, KeySince:
 		p.saved = key.Saved
 		p.cost = costMeta
-		year, month, mday := key.Date.Date()
-		start := time.Date(year, month, mday, 0, 0, 0, 0, time.Local)
 		if key.Op != KeyBefore {
-			p.after = start
+			p.after = startOfDay(key.Date, time.Local)
 		}
 		switch key.Op {
 		case KeyBefore:
-			p.before = start
+			p.before = startOfDay(key.Date, time.Local)
 		case KeyOn:
-			p.before = time.Date(year, month, mday+1, 0, 0, 0, 0, time.Local)
+			p.before = startOfDay(key.Date.AddDate(0, 0, 1), time.Local)
 		}
 	case KeyYounger, KeyOlder:
 		// Seconds are compared: the internal date has no fraction where a client sees it.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	_ "time/tzdata" // Chile's, wherever the tests run
 
 	"maildir-imapd/watcher"
 
@@ -112,6 +113,24 @@ func TestSearch(t *testing.T) {
 	_, err := v.Search(t.Context(), new(not(Key{Op: KeySeq, Seq: imap.SeqSetNum(6)})))
 	if e, ok := errors.AsType[*imap.Error](err); !ok || e.Type != imap.StatusResponseTypeBad {
 		t.Errorf("a sequence number that is too great: %v", err)
+	}
+}
+
+// In Chile clocks are put forward at midnight: the day begins at one o'clock, and what came at half past eleven is still of the day before.
+func TestStartOfDay(t *testing.T) {
+	zone, err := time.LoadLocation("America/Santiago")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for day, want := range map[time.Time]string{
+		date(2025, 9, 6): "2025-09-06T00:00:00-04:00",
+		date(2025, 9, 7): "2025-09-07T01:00:00-03:00",
+		date(2025, 9, 8): "2025-09-08T00:00:00-03:00",
+		date(2025, 4, 6): "2025-04-06T00:00:00-04:00", // after 23:00 twice
+	} {
+		if got := startOfDay(day, zone).Format(time.RFC3339); got != want {
+			t.Errorf("%v: got %v, want %v", day, got, want)
+		}
 	}
 }
 
