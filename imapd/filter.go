@@ -29,21 +29,25 @@ func (s *search) parseFilter(d *wire.Decoder) backend.Key {
 	if strings.Contains(name, "/") {
 		d.Fail("a filter's name without /")
 	}
-	if d.Err() != nil || s.err != nil || s.checking {
+	if d.Err() != nil || s.checking {
 		return backend.Key{}
 	}
 	if s.charset != "" && !strings.EqualFold(s.charset, "UTF-8") && !strings.EqualFold(s.charset, "US-ASCII") {
 		s.err = newError(imap.StatusResponseTypeBad, "BADCHARSET (US-ASCII UTF-8)", "FILTER means CHARSET UTF-8")
-		return backend.Key{}
 	}
-	if s.filters == nil {
-		if s.filters, s.err = s.c.account.Metadata(""); s.err != nil {
-			return backend.Key{}
-		}
+	if s.err == nil && s.filters == nil {
+		s.filters, s.err = s.c.account.Metadata("")
+	}
+	if s.err != nil {
+		return backend.Key{}
 	}
 	text := findFilter(s.filters, name)
 	if text == nil || s.depth == maxFilterDepth {
 		s.err = no(imap.ResponseCode("UNDEFINED-FILTER "+name), "No such filter")
+		return backend.Key{}
+	}
+	if s.stored += int64(len(*text)); s.stored > s.c.cfg.Limits.Literal {
+		s.err = errSearchLimit
 		return backend.Key{}
 	}
 	outside := s.charset

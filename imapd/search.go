@@ -38,6 +38,7 @@ type search struct {
 	texts   int    // and of them, those that read whole messages
 
 	filters  []backend.Metadata // annotations of the server, once a FILTER was there
+	stored   int64              // octets of those that were named; like literals they are limited
 	depth    int                // of filters in filters
 	checking bool               // nothing is searched: filters in filters are not looked for
 }
@@ -49,7 +50,7 @@ const (
 	maxSearchTexts = 100
 )
 
-var errSearchLimit = no(imap.ResponseCodeLimit, "Too many search keys")
+var errSearchLimit = no(imap.ResponseCodeLimit, "Too many search keys, or too large ones")
 
 func parseSearch(uid bool) parseFunc {
 	return func(c *conn, d *wire.Decoder) runFunc { return newSearch(c, d, uid).run }
