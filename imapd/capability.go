@@ -13,6 +13,8 @@ import (
 type capability struct {
 	name   string
 	states stateSet // in which it is announced
+	// needs are the capabilities that it builds on: it is not there without each of them.
+	needs []string
 	// on says whether it is there for this connection; nil: always.
 	on func(c *conn) bool
 	// enable makes it known to ENABLE (RFC 5161).
@@ -28,12 +30,11 @@ var capabilities = append([]capability{
 	{name: "SASL-IR", states: statesAny},
 	{name: "LOGIN-REFERRALS", states: statesAny},
 	{name: "ID", states: statesAny},
-	// Not without NAMESPACE: RFC 5255 §3.1.
-	{name: "LANGUAGE", states: statesAny, on: func(c *conn) bool { return !c.cfg.disabled["NAMESPACE"] }},
+	{name: "LANGUAGE", states: statesAny, needs: []string{"NAMESPACE"}}, // RFC 5255 §3.1
 	{name: "ENABLE", states: statesAny},
 	{name: "IDLE", states: statesAny},
 	{name: "SORT", states: statesUser},
-	{name: "SORT=DISPLAY", states: statesUser},
+	{name: "SORT=DISPLAY", states: statesUser, needs: []string{"SORT"}},
 	{name: "THREAD=REFERENCES", states: statesUser},
 	{name: "THREAD=REFS", states: statesUser},
 	{name: "THREAD=ORDEREDSUBJECT", states: statesUser},
@@ -47,16 +48,16 @@ var capabilities = append([]capability{
 	{name: "LIST-EXTENDED", states: statesUser},
 	{name: "I18NLEVEL=1", states: statesUser},
 	{name: "CONDSTORE", states: statesUser, enable: true},
-	{name: "QRESYNC", states: statesUser, enable: true, on: func(c *conn) bool { return !c.cfg.disabled["CONDSTORE"] }},
+	{name: "QRESYNC", states: statesUser, enable: true, needs: []string{"CONDSTORE"}},
 	{name: "UIDONLY", states: statesUser, enable: true},
 	{name: "ESEARCH", states: statesUser},
-	{name: "ESORT", states: statesUser},
-	{name: "SEARCHRES", states: statesUser},
+	{name: "ESORT", states: statesUser, needs: []string{"SORT", "ESEARCH"}},
+	{name: "SEARCHRES", states: statesUser, needs: []string{"ESEARCH"}}, // RFC 5182 §2.1
 	{name: "WITHIN", states: statesUser},
-	{name: "CONTEXT=SEARCH", states: statesUser},
-	{name: "CONTEXT=SORT", states: statesUser},
-	{name: "PARTIAL", states: statesUser},
-	{name: "MULTISEARCH", states: statesUser},
+	{name: "CONTEXT=SEARCH", states: statesUser, needs: []string{"ESEARCH"}},
+	{name: "CONTEXT=SORT", states: statesUser, needs: []string{"ESORT"}},
+	{name: "PARTIAL", states: statesUser, needs: []string{"ESEARCH"}},
+	{name: "MULTISEARCH", states: statesUser, needs: []string{"ESEARCH"}},
 	{name: "LIST-STATUS", states: statesUser},
 	{name: "BINARY", states: statesUser},
 	{name: "MOVE", states: statesUser},
@@ -82,7 +83,7 @@ var capabilities = append([]capability{
 	{name: "QUOTA=RES-MESSAGE", states: statesUser},
 	{name: "METADATA", states: statesUser},
 	{name: "LIST-METADATA", states: statesUser},
-	{name: "FILTERS", states: statesUser},
+	{name: "FILTERS", states: statesUser, needs: []string{"METADATA"}},
 	{name: "ACL", states: statesUser, on: (*conn).sharesMail},
 	{name: "RIGHTS=texk", states: statesUser, on: (*conn).sharesACL},
 	{name: "LIST-MYRIGHTS", states: statesUser, on: (*conn).sharesACL},
@@ -110,7 +111,7 @@ func (c *conn) has(name string) bool {
 	}
 	for _, e := range capabilities {
 		if e.name == name {
-			return e.on == nil || e.on(c)
+			return (e.on == nil || e.on(c)) && !slices.ContainsFunc(e.needs, func(other string) bool { return !c.has(other) })
 		}
 	}
 	return false

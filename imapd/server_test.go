@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -130,6 +131,25 @@ func TestReload(t *testing.T) {
 		t.Errorf("capabilities: %s", line)
 	}
 	fresh.want("a OK", "b BAD", "c OK")
+}
+
+// What builds on a capability that is switched off goes with it: a client that sees SORT=DISPLAY may well send a SORT.
+func TestCapabilityNeeds(t *testing.T) {
+	s := start(t, func(_ *testServer, cfg *Config) { cfg.DisabledCapabilities = []string{"SORT", "ESEARCH", "METADATA"} })
+	c := s.login(t)
+	c.send("a CAPABILITY\r\nb SEARCH RETURN (SAVE) ALL\r\n")
+	words := strings.Fields(c.want("* CAPABILITY "))
+	c.want("a OK", "b BAD")
+	for _, name := range []string{"SORT=DISPLAY", "ESORT", "SEARCHRES", "CONTEXT=SEARCH", "CONTEXT=SORT", "PARTIAL", "MULTISEARCH", "FILTERS"} {
+		if slices.Contains(words, name) {
+			t.Errorf("there is %s", name)
+		}
+	}
+	for _, name := range []string{"THREAD=REFERENCES", "WITHIN", "UIDONLY", "LANGUAGE", "QRESYNC"} {
+		if !slices.Contains(words, name) {
+			t.Errorf("there is no %s", name)
+		}
+	}
 }
 
 // TestPanic has a command that panics: its connection ends, others go on.
