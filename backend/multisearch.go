@@ -33,7 +33,8 @@ func (u *User) Mailboxes(scopes []Scope) ([]string, error) {
 				return false // RFC 5465 §6.3: the personal namespace
 			}
 			if s.Kind == SubtreeOne {
-				return s.names[n.Name] || s.names[u.loc.parent(n.Name)]
+				parent := u.loc.parent(n.Name) // "" at the top, which is no mailbox
+				return s.names[n.Name] || parent != "" && s.names[parent]
 			}
 			return s.has(n.Name, subscribed, &u.loc)
 		}) {
