@@ -30,7 +30,7 @@ func newKeyIndex() *keyIndex {
 }
 
 // keys returns a table that knows the messages of seqs, which is ascending; but not those that have
-// vanished.
+// vanished, or can't be read.
 func (v *View) keys(ctx context.Context, seqs []uint32) (*keyTable, error) {
 	x := v.mb.keyIndex
 	if t := x.table.Load(); len(v.unknown(t, seqs)) == 0 {
@@ -114,12 +114,12 @@ func (v *View) readKeys(ctx context.Context, names *keyNames, seqs []uint32) ([]
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			var uids [len(keys)]uint32 // 0: vanished
+			var uids [len(keys)]uint32 // 0: passed over
 			for i, seq := range part {
 				switch err := v.readSortKeys(seq, &keys[i]); {
 				case err == nil:
 					uids[i] = v.told.at(seq).uid
-				case !errors.Is(err, ErrGone):
+				case !v.mb.passOver(err):
 					return err
 				}
 			}

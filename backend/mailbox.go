@@ -48,7 +48,8 @@ type Mailbox struct {
 	modseqs      modseqs
 	history      history // of the last snapshot, or the next
 
-	opened atomic.Bool // loaded, for those without the turn
+	opened     atomic.Bool // loaded, for those without the turn
+	unreadable sync.Once   // logs the first message that passOver has found unreadable
 
 	refs int // guarded by Account.mu: views and commands under way
 

@@ -10,6 +10,7 @@ import (
 	"maildir-imapd/message"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 // searchBlock is the number of messages that a goroutine of a search takes at a time.
@@ -17,8 +18,8 @@ const searchBlock = 64
 
 // Search returns the matching sequence numbers, ascending. Keys are evaluated in
 // the order of their cost, whatever theirs: what the snapshot tells first, bodies
-// last; each file is opened once at most. Messages that have vanished from the disk match
-// nothing. Searches that read files use several processors.
+// last; each file is opened once at most. Messages that have vanished from the disk, or can't be
+// read, match nothing. Searches that read files use several processors.
 //
 // Errors: *imap.Error with BAD for a sequence number above Len; those of ctx and of the file system.
 func (v *View) Search(ctx context.Context, key *Key) ([]uint32, error) {
@@ -118,6 +119,24 @@ func (v *View) match(ctx context.Context, key *Key, seqs []uint32) (out []uint32
 	return out, nil
 }
 
+// passOver reports whether err says that one message has vanished, or can't be read: a link, or another user's file. It must not
+// hide all others from SEARCH, SORT and THREAD. The log is told of the first.
+func (mb *Mailbox) passOver(err error) bool {
+	switch {
+	case err == nil:
+		return false
+	case errors.Is(err, ErrGone):
+		return true
+	}
+	for _, of := range []error{unix.EACCES, unix.ELOOP, unix.EIO} {
+		if errors.Is(err, of) {
+			mb.unreadable.Do(func() { mb.log.Error("messages that can't be read are not searched", "error", err) })
+			return true
+		}
+	}
+	return false
+}
+
 // searcher evaluates keys for one message after the other. Owned by one goroutine.
 type searcher struct {
 	v    *View
@@ -160,7 +179,7 @@ func (s *searcher) message(p *plan, seq uint32) (ok bool, err error) {
 			s.file, s.head = nil, nil
 		}
 		s.known, s.asked = false, false
-		if errors.Is(err, ErrGone) {
+		if s.v.mb.passOver(err) {
 			ok, err = false, nil
 		}
 	}()

@@ -154,6 +154,27 @@ func TestSearchVanished(t *testing.T) {
 	}
 }
 
+// A message that can't be read does not hide the others.
+func TestSearchUnreadable(t *testing.T) {
+	w, v := searchWorld(t)
+	w.must(os.Remove(filepath.Join(w.root, "cur/2.M2.x:2,FSa")))
+	w.must(os.Symlink("1.M1.x:2,S", filepath.Join(w.root, "cur/2.M2.x:2,FSa")))
+	for _, key := range []Key{not(body("nothing")), not(head("X-Spam", "nothing")), {Op: KeyLarger, N: 1}} {
+		if got, err := v.Search(t.Context(), &key); err != nil || !slices.Equal(got, []uint32{1, 3, 4, 5}) {
+			t.Errorf("%+v: got %v, %v", key, got, err)
+		}
+	}
+	for _, key := range []SortKey{SortSubject, SortSize} {
+		got, err := v.Sort(t.Context(), []uint32{1, 2, 3}, []SortCriterion{{Key: key}})
+		if slices.Sort(got); err != nil || !slices.Equal(got, []uint32{1, 3}) {
+			t.Errorf("sort key %v: got %v, %v", key, got, err)
+		}
+	}
+	if got, err := v.Thread(t.Context(), []uint32{2, 3}, OrderedSubject); err != nil || len(got) != 1 || got[0].Seq != 3 {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
 // What costs less is asked first, and a key costs as much as its dearest part.
 func TestSearchCost(t *testing.T) {
 	_, v := searchWorld(t)

@@ -2,7 +2,6 @@ package backend
 
 import (
 	"context"
-	"errors"
 	"slices"
 )
 
@@ -29,7 +28,7 @@ type SortCriterion struct {
 
 // Sort returns the messages of seqs, which is ascending, in the order of the criteria, the first of
 // which counts most. Those that are equal in all stay in the order of their numbers. Messages that have vanished
-// from the disk are left out, as Search does it. Dates are compared by the second.
+// from the disk, or can't be read, are left out, as Search does it. Dates are compared by the second.
 //
 // Headers that were not read yet are read by several goroutines, and what counts of them is
 // kept with the mailbox.
@@ -108,7 +107,7 @@ func (v *View) sortFact(ctx context.Context, k SortKey, items []sortItem) ([]sor
 		}
 		for i := from; i < to; i++ {
 			n, err := v.number(k, items[i].seq)
-			if gone[i] = errors.Is(err, ErrGone); err != nil && !gone[i] {
+			if gone[i] = v.mb.passOver(err); err != nil && !gone[i] {
 				return err
 			}
 			items[i].key = signed(n)
