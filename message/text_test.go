@@ -24,7 +24,7 @@ func TestDecodeWords(t *testing.T) {
 		"=?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=": "u understand the example.",
 		"=?utf-8?B?4oI=?= =?UTF-8?B?rA==?=":                     "€",
 		"=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=":                    "日本",
-		"=?x-unknown?Q?a=41?= b":                                "=?x-unknown?Q?a=41?= b",
+		"=?x-unknown?Q?a=41?= b":                                "aA b",
 		"=?utf-8?X?abc?=":                                       "=?utf-8?X?abc?=",
 		"=?utf-8?Q?no end":                                      "=?utf-8?Q?no end",
 		"=?utf-8?Q?no end =?utf-8?Q?a?=":                        "=?utf-8?Q?no end a",

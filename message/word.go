@@ -6,8 +6,8 @@ import (
 )
 
 // DecodeWords returns an unfolded field value as it is displayed: encoded words (RFC
-// 2047) decoded, white space between them removed. Words in an unknown charset stay as they
-// are. Octets that are no UTF-8 are taken as windows-1252.
+// 2047) decoded, white space between them removed. Octets that are no UTF-8 are taken as
+// windows-1252, as are those of a word in an unknown charset: what is ASCII in it can be found (RFC 5255 §4.6).
 func DecodeWords(value []byte) string {
 	return string(appendDecodedWords(nil, value))
 }
@@ -29,12 +29,12 @@ func appendDecodedWords(dst, value []byte) []byte {
 			continue
 		}
 		between := value[done:i]
-		if len(run.raw) == 0 || len(bytes.Trim(between, " \t\r\n")) > 0 {
+		if !run.begun || len(bytes.Trim(between, " \t\r\n")) > 0 {
 			dst = appendUTF8(run.flush(dst), between)
 		} else if !bytes.EqualFold(run.charset, w.charset) {
 			dst = run.flush(dst)
 		}
-		run.add(w, value[i:i+n])
+		run.add(w)
 		done = i + n
 	}
 }
@@ -44,34 +44,31 @@ var wordStart, wordEnd = []byte("=?"), []byte("?=")
 // wordRun is adjacent encoded words of one charset. They are decoded
 // together, since there are programs that split a character over two.
 type wordRun struct {
+	begun   bool
 	charset []byte
 	text    []byte // decoded, in charset
-	raw     []byte
 }
 
-func (r *wordRun) add(w encodedWord, raw []byte) {
-	r.charset = w.charset
+func (r *wordRun) add(w encodedWord) {
+	r.begun, r.charset = true, w.charset
 	r.text = w.appendText(r.text)
-	r.raw = append(r.raw, raw...)
 }
 
 // flush appends the words as UTF-8, and begins the next run.
 func (r *wordRun) flush(dst []byte) []byte {
-	if len(r.raw) == 0 {
+	if !r.begun {
 		return dst
 	}
-	text, raw := r.text, r.raw
-	r.text, r.raw = r.text[:0], r.raw[:0]
-	charset := string(r.charset)
-	if isUTF8(charset) {
-		return appendUTF8(dst, text)
-	}
-	if e, err := charsetNamed(charset); err == nil {
-		if out, err := e.NewDecoder().Bytes(text); err == nil {
-			return append(dst, out...)
+	text := r.text
+	r.begun, r.text = false, text[:0]
+	if charset := string(r.charset); !isUTF8(charset) {
+		if e, err := charsetNamed(charset); err == nil {
+			if out, err := e.NewDecoder().Bytes(text); err == nil {
+				return append(dst, out...)
+			}
 		}
 	}
-	return appendUTF8(dst, raw)
+	return appendUTF8(dst, text)
 }
 
 // encodedWord is =?charset?encoding?text?=.
