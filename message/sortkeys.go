@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// SortKeys is what SORT and THREAD compare of a message (RFC 5256, RFC 5957). Strings are collated, see
+// SortKeys is what SORT and THREAD compare of a message (RFC 5256, RFC 5957). Strings are collated, see appendKey and
 // AppendCollated, and are cut after maxSortKey octets; "" stands for a field that is missing. Of several fields with
 // one name the first counts.
 type SortKeys struct {
@@ -103,13 +103,32 @@ func (k *SortKeys) readReferences(value []byte) {
 }
 
 func (k *SortKeys) readSubject(value []byte) {
-	var base []byte
-	if bytes.Contains(value, wordStart) || !utf8.Valid(value) {
-		value = appendDecodedWords(nil, value)
-	}
+	value, converted := decodeKey(value)
 	n := len(value)
-	base, k.Reply = AppendBaseSubject(value[:n:n], value)
-	k.Subject = cutKey(AppendCollated(k.Subject, base[n:]))
+	base, reply := AppendBaseSubject(value[:n:n], value)
+	k.Subject, k.Reply = appendKey(k.Subject, base[n:], converted), reply
+}
+
+// decodeKey decodes encoded words. Where one can't be converted to UTF-8, they are as octets.
+func decodeKey(value []byte) (text []byte, converted bool) {
+	if !bytes.Contains(value, wordStart) && utf8.Valid(value) {
+		return value, true
+	}
+	var run wordRun
+	if text = run.decode(nil, value); !run.failed {
+		return text, true
+	}
+	run = wordRun{octets: true}
+	return run.decode(nil, value), false
+}
+
+// appendKey appends a string as it is compared. Those that can't be converted to UTF-8 come after all others, in the order
+// of their octets (RFC 5255 §4.6): 0xff is in no UTF-8.
+func appendKey(dst, text []byte, converted bool) []byte {
+	if converted {
+		return cutKey(AppendCollated(dst, text))
+	}
+	return cutKey(append(append(dst, 0xff), text...))
 }
 
 // readAddress appends the keys that the first address of a list makes. Of a group that is its name, as in ENVELOPE.
@@ -123,10 +142,10 @@ func (k *SortKeys) readAddress(mailbox, display, list []byte) ([]byte, []byte) {
 		a.mailbox, a.name = a.name, nil
 	}
 	mailbox = cutKey(AppendCollated(mailbox, a.mailbox))
-	name := appendDecodedWords(nil, a.name)
+	name, converted := decodeKey(a.name)
 	switch {
 	case len(name) > 0:
-		display = AppendCollated(display, name)
+		display = appendKey(display, name, converted)
 	case len(a.host) > 0 && len(a.mailbox) > 0: // RFC 5957 §3
 		display = append(display, mailbox...)
 		display = AppendCollated(append(display, '@'), a.host)

@@ -15,26 +15,31 @@ func DecodeWords(value []byte) string {
 // appendDecodedWords appends what DecodeWords returns.
 func appendDecodedWords(dst, value []byte) []byte {
 	var run wordRun
+	return run.decode(dst, value)
+}
+
+// decode appends value with its encoded words decoded.
+func (r *wordRun) decode(dst, value []byte) []byte {
 	ends := wordEnds{value: value}
 	for done := 0; ; {
 		i := bytes.Index(value[done:], wordStart)
 		if i < 0 {
-			return appendUTF8(run.flush(dst), value[done:])
+			return appendUTF8(r.flush(dst), value[done:])
 		}
 		i += done
 		w, n := ends.word(i)
 		if n == 0 {
-			dst = appendUTF8(run.flush(dst), value[done:i+len(wordStart)])
+			dst = appendUTF8(r.flush(dst), value[done:i+len(wordStart)])
 			done = i + len(wordStart)
 			continue
 		}
 		between := value[done:i]
-		if !run.begun || len(bytes.Trim(between, " \t\r\n")) > 0 {
-			dst = appendUTF8(run.flush(dst), between)
-		} else if !bytes.EqualFold(run.charset, w.charset) {
-			dst = run.flush(dst)
+		if !r.begun || len(bytes.Trim(between, " \t\r\n")) > 0 {
+			dst = appendUTF8(r.flush(dst), between)
+		} else if !bytes.EqualFold(r.charset, w.charset) {
+			dst = r.flush(dst)
 		}
-		run.add(w)
+		r.add(w)
 		done = i + n
 	}
 }
@@ -47,6 +52,9 @@ type wordRun struct {
 	begun   bool
 	charset []byte
 	text    []byte // decoded, in charset
+
+	octets bool // words that can't be converted are appended as they are
+	failed bool // there was one
 }
 
 func (r *wordRun) add(w encodedWord) {
@@ -61,12 +69,18 @@ func (r *wordRun) flush(dst []byte) []byte {
 	}
 	text := r.text
 	r.begun, r.text = false, text[:0]
-	if charset := string(r.charset); !isUTF8(charset) {
-		if e, err := charsetNamed(charset); err == nil {
-			if out, err := e.NewDecoder().Bytes(text); err == nil {
-				return append(dst, out...)
-			}
+	if charset := string(r.charset); isUTF8(charset) {
+		if utf8.Valid(text) {
+			return append(dst, text...)
 		}
+	} else if e, err := charsetNamed(charset); err == nil {
+		if out, err := e.NewDecoder().Bytes(text); err == nil {
+			return append(dst, out...)
+		}
+	}
+	r.failed = true
+	if r.octets {
+		return append(dst, text...)
 	}
 	return appendUTF8(dst, text)
 }
