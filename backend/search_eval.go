@@ -226,7 +226,8 @@ func (s *searcher) eval(p *plan) (bool, error) {
 			date = s.v.SaveDate
 		}
 		t, err := date(s.seq)
-		return err == nil && !t.Before(p.after) && (p.before.IsZero() || t.Before(p.before)), err
+		toNow := p.op == KeySince || p.op == KeyYounger
+		return err == nil && !t.Before(p.after) && (toNow || t.Before(p.before)), err
 	case KeyLarger, KeySmaller:
 		size, err := s.v.Size(s.seq)
 		if p.op == KeyLarger {

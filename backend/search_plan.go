@@ -28,7 +28,7 @@ type plan struct {
 	flag    func(*msg) bool
 	bit     uint64    // the same in flags.bits; 0: it is not there
 	after   time.Time // internal date: not before this,
-	before  time.Time // and before that, where it is set
+	before  time.Time // and, but for KeySince and KeyYounger, before that
 	saved   bool      // save date in its place
 	n       int64
 	day     day
