@@ -148,8 +148,8 @@ func appendDisplayed(dst, list []byte, p *addressParser) []byte {
 	return dst
 }
 
-// Body looks in the body of a message: in its text parts, decoded, and in the messages
-// in it with their headers, but not in parts of other types, nor between parts.
+// Body looks in the body of a message: in its parts of type text and message, decoded, and in the messages
+// in it with their headers, but not in parts of other types, nor between parts (RFC 9051 §6.4.4).
 func (m *Matcher) Body(src io.ReaderAt, s *Structure) (bool, error) {
 	if len(m.needle.text) == 0 {
 		return true, nil
@@ -172,7 +172,7 @@ func (m *Matcher) Text(src io.ReaderAt, s *Structure) (bool, error) {
 // body looks in the body of p, and in the headers of the messages in it, of the
 // other parts if headers is set.
 func (m *Matcher) body(src io.ReaderAt, p *Part, headers bool) (bool, error) {
-	if p.kind == text {
+	if p.kind == text || p.kind == leaf && strings.HasPrefix(p.MediaType, "message/") {
 		return m.text(src, p)
 	}
 	for _, child := range p.Children {
@@ -201,7 +201,7 @@ func (m *Matcher) header(src io.ReaderAt, p *Part) (bool, error) {
 	return m.fields(bufs, &bufs.header), nil
 }
 
-// text looks in a text part.
+// text looks in a part without parts.
 func (m *Matcher) text(src io.ReaderAt, p *Part) (bool, error) {
 	bufs := matchPool.Get().(*matchBuffers)
 	defer bufs.release()
