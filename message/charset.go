@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/ianaindex"
+	"golang.org/x/text/encoding/unicode"
 )
 
 // UnknownCharsetError names a charset that DecodeCharset does not know:
@@ -38,6 +39,9 @@ func isUTF8(charset string) bool {
 // the same way; what they leave out for fear of scripts is found in IANA's list.
 func charsetNamed(name string) (encoding.Encoding, error) {
 	name = strings.TrimSpace(name)
+	if strings.EqualFold(name, "utf-16") { // package htmlindex leaves byte order marks to others
+		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), nil
+	}
 	if e, err := htmlindex.Get(name); err == nil && e != encoding.Replacement {
 		return e, nil
 	}

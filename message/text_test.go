@@ -56,6 +56,9 @@ func TestDecodeCharset(t *testing.T) {
 		{"big5", "\xa7A", "你"},
 		{"hz-gb-2312", "~{Dc~}", "你"},
 		{"ibm850", "\x82", "é"},
+		{"UTF-16", "\xfe\xff\x00\xe9", "é"}, // the byte order mark decides (RFC 2781 §4.3)
+		{"utf-16", "\xff\xfe\xe9\x00", "é"},
+		{"utf-16", "\xe9\x00", "é"},
 	} {
 		if got, err := DecodeCharset(test.charset, []byte(test.in)); err != nil || got != test.want {
 			t.Errorf("%s: %q, %v, want %q", test.charset, got, err, test.want)
