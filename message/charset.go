@@ -10,6 +10,8 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/ianaindex"
+	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/korean"
 	"golang.org/x/text/encoding/unicode"
 )
 
@@ -51,10 +53,18 @@ func charsetNamed(name string) (encoding.Encoding, error) {
 	switch strings.ToLower(name) {
 	case "utf-7", "unicode-1-1-utf-7":
 		return utf7{}, nil
-	case "cp850":
-		return charmap.CodePage850, nil
 	case "cp437":
 		return charmap.CodePage437, nil
+	case "cp850":
+		return charmap.CodePage850, nil
+	case "cp858":
+		return charmap.CodePage858, nil
+	case "cp932":
+		return japanese.ShiftJIS, nil
+	case "cp949", "uhc":
+		return korean.EUCKR, nil
+	case "cp50220", "cp50221", "iso-2022-jp-ms", "iso-2022-jp-1", "iso-2022-jp-2", "iso-2022-jp-3": // supersets
+		return japanese.ISO2022JP, nil
 	}
 	return nil, UnknownCharsetError(name)
 }

@@ -56,6 +56,10 @@ func TestDecodeCharset(t *testing.T) {
 		{"big5", "\xa7A", "你"},
 		{"hz-gb-2312", "~{Dc~}", "你"},
 		{"ibm850", "\x82", "é"},
+		{"CP932", "\x93\xfa\x96{", "日本"},
+		{"cp949", "\xb3\xaa", "나"},
+		{"iso-2022-jp-ms", "\x1b$BF|K\\\x1b(B", "日本"},
+		{"cp858", "\xd5", "€"},
 		{"UTF-16", "\xfe\xff\x00\xe9", "é"}, // the byte order mark decides (RFC 2781 §4.3)
 		{"utf-16", "\xff\xfe\xe9\x00", "é"},
 		{"utf-16", "\xe9\x00", "é"},
