@@ -110,7 +110,7 @@ func (f *fetch) run(ctx context.Context, c *conn) error {
 		}
 	}
 	withFlags := f.items
-	if len(marked) > 0 && !f.known["FLAGS"] {
+	if len(marked) > 0 {
 		withFlags = f.itemsWithFlags()
 	}
 	for _, seq := range seqs {
@@ -134,16 +134,20 @@ func (f *fetch) run(ctx context.Context, c *conn) error {
 // itemsWithFlags is items with FLAGS, where RFC 9051 §6.4.5 wants it told that \Seen was set, and with UID and MODSEQ where
 // RFC 7162 §3.2.4 does.
 func (f *fetch) itemsWithFlags() []fetchItem {
-	items := append([]fetchItem{{"FLAGS", (*fetch).flags}}, f.unasked()...)
-	return append(items, f.items...)
+	items := append(f.unasked(), f.items...)
+	if !f.known["FLAGS"] {
+		items = append([]fetchItem{{"FLAGS", (*fetch).flags}}, items...)
+	}
+	return items
 }
 
-// unasked are UID and MODSEQ for a CONDSTORE-aware client, where it has not asked for them itself.
+// unasked are UID and MODSEQ for a CONDSTORE-aware client, where they are not among the items.
 func (f *fetch) unasked() (items []fetchItem) {
-	if f.c.condstore && !f.c.uidOnly && !f.known["UID"] {
+	has := func(name string) bool { return slices.ContainsFunc(f.items, func(i fetchItem) bool { return i.name == name }) }
+	if f.c.condstore && !f.c.uidOnly && !has("UID") {
 		items = append(items, fetchItem{"UID", (*fetch).uid})
 	}
-	if f.c.condstore && !f.known["MODSEQ"] && !f.known["FLAGS"] { // with FLAGS it comes anyway
+	if f.c.condstore && !has("MODSEQ") && !has("FLAGS") { // with FLAGS it comes anyway
 		items = append(items, fetchItem{"MODSEQ", (*fetch).modSeq})
 	}
 	return items

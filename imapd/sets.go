@@ -21,16 +21,16 @@ func (c *conn) knownUIDs(set imap.NumSet) backend.KnownMessages {
 		set = c.saved
 	}
 	uids, _ := set.(imap.UIDSet)
-	known := make(imap.UIDSet, len(uids))
-	for i, r := range uids {
-		lo, hi := r.Start, r.Stop
-		if lo == 0 {
-			lo = max(c.view.UIDNext(), 2) - 1
+	last := max(c.view.UIDNext(), 2) - 1
+	known := imap.UIDSet{} // nil would be all
+	for _, r := range uids {
+		if r.Start == 0 {
+			r.Start = last
 		}
-		if hi == 0 {
-			hi = max(c.view.UIDNext(), 2) - 1
+		if r.Stop == 0 {
+			r.Stop = last
 		}
-		known[i] = imap.UIDRange{Start: min(lo, hi), Stop: max(lo, hi)}
+		known.AddRange(min(r.Start, r.Stop), max(r.Start, r.Stop)) // joins "1:3,5:*" where there is no 5
 	}
 	return backend.KnownMessages{UIDs: known}
 }
