@@ -112,9 +112,11 @@ func noArguments(run func(*conn, context.Context) error) parseFunc {
 // command parses the command whose first line was read, runs it and answers it.
 func (c *conn) command() {
 	c.tag, c.name, c.done, c.own, c.after = "", "", "", nil, nil
-	c.toldModSeq = false
 	c.commands++
 	err := c.parseAndRun()
+	if c.state == stateSelected {
+		c.tellHighest()
+	}
 	// What a command has done it is told, an APPEND above all, before it is told that its mailbox is gone.
 	answered := c.gone && !errors.Is(err, errMailboxGone)
 	if c.dec.Skip() != nil && !answered {
@@ -197,7 +199,6 @@ func (c *conn) parseAndRun() error {
 			c.completed("HIGHESTMODSEQ "+strconv.FormatUint(c.highest(), 10), completedText(name))
 		}
 		c.tellResults()
-		c.tellHighest()
 	}
 	return err
 }

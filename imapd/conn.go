@@ -72,11 +72,12 @@ type conn struct {
 	rev2    bool            // IMAP4rev2 is: there is no \Recent, and SEARCH is answered by ESEARCH
 	utf8    bool            // UTF8=ACCEPT is, or IMAP4rev2: mailbox names are in UTF-8
 
-	condstore bool   // FETCH responses have MODSEQ (RFC 7162 §3.1)
-	qresync   bool   // VANISHED instead of EXPUNGE (RFC 7162 §3.2.3)
-	uidOnly   bool   // there are no sequence numbers (RFC 9586)
-	behind    bool   // the client was told a HIGHESTMODSEQ that is less than the MODSEQs it has seen
-	untold    uint64 // HIGHESTMODSEQ before the first change of flags that NOTIFY kept from the client; 0: none
+	condstore  bool   // FETCH responses have MODSEQ (RFC 7162 §3.1)
+	qresync    bool   // VANISHED instead of EXPUNGE (RFC 7162 §3.2.3)
+	uidOnly    bool   // there are no sequence numbers (RFC 9586)
+	toldModSeq bool   // there were mod-sequences in what it was told since the last tagged response
+	behind     bool   // the client was told a HIGHESTMODSEQ that is less than the MODSEQs it has seen
+	untold     uint64 // HIGHESTMODSEQ before the first change of flags that NOTIFY kept from the client; 0: none
 
 	notify *notify // nil: NOTIFY was not used
 
@@ -94,7 +95,6 @@ type conn struct {
 	bye  string      // why the connection ends after this command; "": it goes on
 
 	keepNumbers bool // its answer may not hold EXPUNGE
-	toldModSeq  bool // it has
 
 	// after is run when the tagged OK has been written; its error ends the connection.
 	after func() error
@@ -334,7 +334,8 @@ func (c *conn) closeView() {
 		return
 	}
 	c.view.Close()
-	c.view, c.saved, c.contexts, c.behind, c.untold = nil, nil, nil, false, 0
+	c.view, c.saved, c.contexts = nil, nil, nil
+	c.toldModSeq, c.behind, c.untold = false, false, 0
 	if c.state == stateSelected {
 		c.state = stateAuth
 	}

@@ -143,7 +143,9 @@ func (f *fetch) itemsWithFlags() []fetchItem {
 
 // unasked are UID and MODSEQ for a CONDSTORE-aware client, where they are not among the items.
 func (f *fetch) unasked() (items []fetchItem) {
-	has := func(name string) bool { return slices.ContainsFunc(f.items, func(i fetchItem) bool { return i.name == name }) }
+	has := func(name string) bool {
+		return slices.ContainsFunc(f.items, func(i fetchItem) bool { return i.name == name })
+	}
 	if f.c.condstore && !f.c.uidOnly && !has("UID") {
 		items = append(items, fetchItem{"UID", (*fetch).uid})
 	}
