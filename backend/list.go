@@ -69,8 +69,22 @@ func (u *User) DescribeAll(names []string) ([]imap.ListData, error) {
 			n = &node{folder: folder{Name: name}}
 		}
 		out[i] = l.data(&candidate{node: n})
+		if u.noAccess(n) {
+			out[i].Attrs = append(out[i].Attrs, mailboxAttrNoAccess)
+		}
 	}
 	return out, nil
+}
+
+const mailboxAttrNoAccess imap.MailboxAttr = `\NoAccess` // RFC 5465 §8
+
+// noAccess reports whether a mailbox is one that the user may see but not read.
+func (u *User) noAccess(n *node) bool {
+	if !n.Selectable || u.share(n.Name) == nil {
+		return false
+	}
+	_, r, err := u.may(n.Name, RightLookup)
+	return err == nil && !r.Has(RightRead)
 }
 
 // lister is one LIST command.

@@ -40,6 +40,19 @@ func (u *User) Monitor(scopes []Scope) (*Monitor, error) {
 	return m, nil
 }
 
+// NoAccess lists the mailboxes that scopes ask for and that the user may see but not read, so that he hears nothing of them (RFC 5465 §3.1).
+func (u *User) NoAccess(scopes []Scope) ([]string, error) {
+	if len(u.shares) == 0 {
+		return nil, nil
+	}
+	t, err := u.wholeTree()
+	if err != nil {
+		return nil, err
+	}
+	names, err := u.Mailboxes(scopes)
+	return slices.DeleteFunc(names, func(name string) bool { n := t.byName[name]; return n == nil || !u.noAccess(n) }), err
+}
+
 // Close ends it.
 func (m *Monitor) Close() {
 	for _, part := range m.parts {

@@ -207,9 +207,26 @@ func (c *conn) notifySet(ctx context.Context, a *notifyArgs) error {
 		c.update(true)
 	}
 	c.setNotify(&n)
+	if err := c.tellNoAccess(scopes); err != nil {
+		return err
+	}
 	if a.status && n.monitor != nil {
 		return c.notifyStatus(ctx)
 	}
+	return nil
+}
+
+// tellNoAccess tells which of the mailboxes that are asked for the user may not read (RFC 5465 §3.1).
+func (c *conn) tellNoAccess(scopes []backend.Scope) error {
+	names, err := c.account.NoAccess(scopes)
+	if err != nil {
+		return err
+	}
+	changes := make([]backend.NameChange, len(names))
+	for i, name := range names {
+		changes[i].Name = name
+	}
+	c.nameChanges(changes)
 	return nil
 }
 
