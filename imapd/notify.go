@@ -185,7 +185,7 @@ func (c *conn) setNotify(n *notify) {
 }
 
 // notifySet is NOTIFY SET (RFC 5465 §3.1). What has changed in the selected mailbox is told first, whatever is
-// asked for from then on.
+// asked for from then on, and whatever was before.
 func (c *conn) notifySet(ctx context.Context, a *notifyArgs) error {
 	if a.unsupported {
 		return errBadEvent
@@ -204,6 +204,7 @@ func (c *conn) notifySet(ctx context.Context, a *notifyArgs) error {
 			n.close()
 			return err
 		}
+		c.tellUntold()
 		c.update(true)
 	}
 	c.setNotify(&n)
@@ -214,6 +215,18 @@ func (c *conn) notifySet(ctx context.Context, a *notifyArgs) error {
 		return c.notifyStatus(ctx)
 	}
 	return nil
+}
+
+// tellUntold tells the flags of what has changed since NOTIFY began to keep changes of flags back.
+func (c *conn) tellUntold() {
+	if c.untold == 0 {
+		return
+	}
+	all, _ := c.view.Seqs(imap.UIDSet{{Start: 1, Stop: ^imap.UID(0)}}) // UIDs give no error
+	for _, seq := range c.view.ChangedSince(all, c.untold) {
+		c.fetchFlags(seq, true)
+	}
+	c.untold = 0
 }
 
 // tellNoAccess tells which of the mailboxes that are asked for the user may not read (RFC 5465 §3.1).
