@@ -14,7 +14,7 @@ import (
 type client struct {
 	name    string
 	qresync bool
-	notify  bool // it uses NOTIFY
+	notify  string // it uses NOTIFY with this specifier; "": it does not
 
 	conn net.Conn // nil: not connected
 	r    *bufio.Reader
@@ -33,6 +33,9 @@ type client struct {
 	selecting bool
 	exists    int
 	held      []held
+
+	// The result that is kept up to date (RFC 5267), and what the server says that it is.
+	result, sorted []uint32
 }
 
 // held is a FETCH response.
@@ -92,9 +95,10 @@ func (c *client) connect(addr string) {
 	if remembered != 0 && remembered != c.validity {
 		c.fail("UIDVALIDITY was %d and is %d", remembered, c.validity)
 	}
-	if c.notify {
-		c.do("NOTIFY SET (SELECTED (MessageNew (UID FLAGS) MessageExpunge FlagChange))")
+	if c.notify != "" {
+		c.do("NOTIFY SET (" + c.notify + " (MessageNew (UID FLAGS) MessageExpunge FlagChange))")
 	}
+	c.do("UID SORT RETURN (UPDATE ALL) (SUBJECT) UTF-8 FLAGGED")
 }
 
 // drop loses the connection.
@@ -183,6 +187,14 @@ func (c *client) take(line string) {
 	if !ok {
 		return
 	}
+	if rest, ok := strings.CutPrefix(text, "ESEARCH "); ok {
+		c.changeResult(strings.Fields(rest)[3:])
+		return
+	}
+	if rest, ok := strings.CutPrefix(text, "SORT"); ok {
+		c.sorted = numbers(strings.ReplaceAll(strings.TrimSpace(rest), " ", ","))
+		return
+	}
 	if rest, ok := strings.CutPrefix(text, "VANISHED "); ok {
 		set, early := strings.CutPrefix(rest, "(EARLIER) ")
 		for _, r := range strings.Split(set, ",") {
@@ -221,6 +233,39 @@ func (c *client) take(line string) {
 			return
 		}
 		c.fetched(n, data)
+	}
+}
+
+// changeResult does to the result what an ESEARCH response says.
+func (c *client) changeResult(data []string) {
+	if len(data) == 0 { // nothing was found
+		c.result = nil
+		return
+	}
+	if data[0] == "ALL" {
+		c.result = numbers(data[1])
+		return
+	}
+	for pairs := data[1:]; len(pairs) > 1; pairs = pairs[2:] {
+		at, uids := int(number(strings.TrimPrefix(pairs[0], "(")))-1, numbers(pairs[1])
+		switch end := at + len(uids); {
+		case at < 0 || at > len(c.result):
+			c.fail("no position %d in %v", at+1, c.result)
+		case data[0] == "ADDTO":
+			c.result = slices.Insert(c.result, at, uids...)
+		case end > len(c.result) || !slices.Equal(c.result[at:end], uids):
+			c.fail("%v are not at position %d of %v", uids, at+1, c.result)
+		default:
+			c.result = slices.Delete(c.result, at, end)
+		}
+	}
+}
+
+// checkResult asks for the result again.
+func (c *client) checkResult() {
+	c.do("UID SORT (SUBJECT) UTF-8 FLAGGED")
+	if !slices.Equal(c.result, c.sorted) {
+		c.fail("result %v, and in truth %v", c.result, c.sorted)
 	}
 }
 
@@ -301,6 +346,20 @@ func (c *client) picture() []string {
 		out[i] = fmt.Sprintf("%d (%s)", uid, f)
 	}
 	return out
+}
+
+// numbers reads a set.
+func numbers(set string) (list []uint32) {
+	for _, r := range strings.Split(strings.TrimSuffix(set, ")"), ",") {
+		first, last, ok := strings.Cut(r, ":")
+		if !ok {
+			last = first
+		}
+		for n := number(first); n > 0 && n <= number(last); n++ {
+			list = append(list, uint32(n))
+		}
+	}
+	return list
 }
 
 func number(s string) (n uint64) {

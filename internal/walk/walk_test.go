@@ -78,7 +78,7 @@ func plan(seed uint64) (steps []step) {
 		case 2:
 			name = "forget"
 		}
-		steps = append(steps, step{name, r.IntN(4), r.Uint64()})
+		steps = append(steps, step{name, r.IntN(5), r.Uint64()})
 	}
 	return append(steps, step{name: "sync"})
 }
@@ -116,7 +116,8 @@ func walk(t *testing.T, steps []step) (err error) {
 	for _, dir := range []string{"cur", "new", "tmp", ".Other/cur", ".Other/new", ".Other/tmp"} {
 		w.must(os.MkdirAll(filepath.Join(w.root, dir), 0o700))
 	}
-	w.clients = []*client{{name: "a", qresync: true}, {name: "b", qresync: true}, {name: "c"}, {name: "d", qresync: true, notify: true}}
+	w.clients = []*client{{name: "a", qresync: true}, {name: "b", qresync: true}, {name: "c"}, {name: "d", qresync: true, notify: "SELECTED"},
+		{name: "e", qresync: true, notify: "SELECTED-DELAYED"}}
 	w.start()
 	at := step{}
 	defer func() {
@@ -237,8 +238,13 @@ var flagSets = []string{`\Seen`, `\Flagged`, `\Seen \Answered`, `\Deleted`, `\Dr
 
 // command is what a client says.
 func (w *world) command(s step, c *client, pick int) (string, bool) {
-	if abs := pick % 7; s.name == "abandon" && len(c.uids) > 0 && !c.notify { // the answer is lost
+	if abs := pick % 7; s.name == "abandon" && len(c.uids) > 0 && c.notify == "" { // the answer is lost
 		c.send(fmt.Sprintf("STORE 1 %sFLAGS.SILENT (%s)", []string{"+", "-", ""}[abs%3], flagSets[abs]))
+		c.drop()
+		return "", false
+	}
+	if s.name == "abandon" && c.notify == "SELECTED-DELAYED" { // expunges still wait, while flags were told
+		c.do("SEARCH SEEN")
 		c.drop()
 		return "", false
 	}
@@ -251,7 +257,7 @@ func (w *world) command(s step, c *client, pick int) (string, bool) {
 		k := min(n-1, i+pick/1000%3)
 		seq, uid = fmt.Sprintf("%d:%d", i+1, k+1), fmt.Sprintf("%d:%d", max(c.uids[i], 1), max(c.uids[k], 1))
 	}
-	if c.notify { // EXPUNGE may come at any time: numbers are of no use (RFC 5465 §5.3)
+	if c.notify == "SELECTED" { // EXPUNGE may come at any time: numbers are of no use (RFC 5465 §5.3)
 		switch s.name {
 		case "store", "silent":
 			s.name = "uidstore"
@@ -261,7 +267,7 @@ func (w *world) command(s step, c *client, pick int) (string, bool) {
 	}
 	switch s.name {
 	case "append":
-		return "APPEND INBOX (" + flags + ") {14+}\r\nSubject: x\r\n\r\n", true
+		return "APPEND INBOX (" + flags + ") {14+}\r\n" + subject(pick) + "\r\n", true
 	case "noop":
 		return "NOOP", true
 	case "idle":
@@ -330,12 +336,15 @@ func (w *world) newName() string {
 	return fmt.Sprintf("%d.M%dP1.h", 1700000000+w.mails, w.mails)
 }
 
+// subject is the header of a message.
+func subject(pick int) string { return "Subject: " + string(rune('a'+pick%7)) + "\r\n" }
+
 func (w *world) deliver(name string, pick int) {
 	if pick%5 == 0 {
 		name = "cur/" + filepath.Base(name) + ":2,S"
 	}
 	tmp := filepath.Join(w.root, "tmp", filepath.Base(name))
-	w.must(os.WriteFile(tmp, []byte("Subject: x\n\n"), 0o600))
+	w.must(os.WriteFile(tmp, []byte(subject(pick)+"\n"), 0o600))
 	w.must(os.Rename(tmp, filepath.Join(w.root, name)))
 }
 
@@ -407,6 +416,7 @@ func (w *world) sync() {
 		for end := time.Now().Add(5 * time.Second); ; time.Sleep(2 * time.Millisecond) {
 			want, got := w.truth(), c.picture()
 			if slices.Equal(want, got) {
+				c.checkResult()
 				break
 			}
 			if time.Now().After(end) {
