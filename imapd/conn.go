@@ -86,6 +86,7 @@ type conn struct {
 
 	contexts []*updated // searches with UPDATE in this view
 	gone     bool       // somebody else has deleted or renamed it: BYE follows the answer of the command
+	fresh    []imap.UID // new messages of which NOTIFY has asked to be told something, which is still to be done
 
 	// Of the command that runs now.
 	tag  string
@@ -334,7 +335,7 @@ func (c *conn) closeView() {
 		return
 	}
 	c.view.Close()
-	c.view, c.saved, c.contexts = nil, nil, nil
+	c.view, c.saved, c.contexts, c.fresh = nil, nil, nil, nil
 	c.toldModSeq, c.behind, c.untold = false, false, 0
 	if c.state == stateSelected {
 		c.state = stateAuth

@@ -72,19 +72,38 @@ func (c *conn) tellExpunged(list []backend.Expunged) {
 	}
 }
 
-// tellResults tells what else has changed in results. It comes after EXISTS and FETCH.
+// tellResults tells what else has changed in results, and before that what is asked to be told of new messages. It comes after
+// EXISTS and FETCH (RFC 5465 §7).
 func (c *conn) tellResults() {
-	for _, x := range c.contexts {
-		removed, added, err := x.Update(c.ctx, x.uid)
-		if err != nil {
+	if len(c.fresh)+len(c.contexts) == 0 {
+		return
+	}
+	defer c.view.Release()
+	asked := make(map[uint32][]*fetch) // by message number
+	if c.notify != nil && c.notify.fetch != nil {
+		seqs, _ := c.view.Seqs(imap.UIDSetNum(c.fresh...)) // UIDs give no error
+		for _, seq := range seqs {
+			asked[seq] = append(asked[seq], c.notify.fetch)
+		}
+	}
+	c.fresh = nil
+	removed, added := make([][]backend.ContextChange, len(c.contexts)), make([][]backend.ContextChange, len(c.contexts))
+	for i, x := range c.contexts {
+		var err error
+		if removed[i], added[i], err = x.Update(c.ctx, x.uid); err != nil {
 			if c.ctx.Err() == nil {
 				c.log.Error("updating the results of a search failed", "tag", x.tag, "error", err)
 			}
 			continue
 		}
-		c.fetchAdded(x, added)
-		c.change(x, "REMOVEFROM", removed)
-		c.change(x, "ADDTO", added)
+		for _, seq := range c.newIn(x, added[i]) {
+			asked[seq] = append(asked[seq], x.fetch)
+		}
+	}
+	c.fetchNew(asked)
+	for i, x := range c.contexts {
+		c.change(x, "REMOVEFROM", removed[i])
+		c.change(x, "ADDTO", added[i])
 	}
 }
 
@@ -96,14 +115,13 @@ func (c *conn) lastUID() imap.UID {
 	return c.view.UID(c.view.Len())
 }
 
-// fetchAdded tells what x wants to be told of new messages that have come into the result, but not of those that are in it for
-// their flags (RFC 5465 §7).
-func (c *conn) fetchAdded(x *updated, added []backend.ContextChange) {
+// newIn lists the new messages that have come into the result and of which x wants to be told something, but not those that are in it
+// for their flags (RFC 5465 §7).
+func (c *conn) newIn(x *updated, added []backend.ContextChange) (seqs []uint32) {
 	last := x.last
 	if x.last = max(last, c.lastUID()); x.fetch == nil || x.last == last {
-		return
+		return nil
 	}
-	var seqs []uint32
 	for _, change := range added {
 		for _, n := range change.Numbers {
 			if x.uid {
@@ -114,8 +132,7 @@ func (c *conn) fetchAdded(x *updated, added []backend.ContextChange) {
 			}
 		}
 	}
-	slices.Sort(seqs) // those of SORT are not
-	c.fetchNew(x.fetch, slices.DeleteFunc(seqs, func(seq uint32) bool { return c.view.UID(seq) <= last }))
+	return slices.DeleteFunc(seqs, func(seq uint32) bool { return c.view.UID(seq) <= last })
 }
 
 // change writes an ESEARCH response with ADDTO or REMOVEFROM.

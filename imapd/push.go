@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"maildir-imapd/backend"
@@ -138,23 +139,38 @@ func (c *conn) statusChange(s backend.StatusChange, modSeq bool) {
 	c.out.endLine(append(b, ')'))
 }
 
-// fetchNew tells of new messages what NOTIFY or UPDATE has asked to be told of them. Those that this connection has made itself it
-// knows.
-func (c *conn) fetchNew(asked *fetch, seqs []uint32) {
-	var set imap.SeqSet
-	for _, seq := range seqs {
-		if !c.own.Contains(c.view.UID(seq)) {
-			set.AddNum(seq)
-		}
-	}
-	if len(set) == 0 {
-		return
-	}
-	f := *asked
-	f.set, f.items = set, append(f.unasked(), f.items...)
+// fetchNew tells of new messages what NOTIFY and UPDATE have asked to be told of them, by number, in one FETCH for each message (RFC 5465
+// §5.2). Those that this connection has made itself it knows.
+func (c *conn) fetchNew(asked map[uint32][]*fetch) {
+	maps.DeleteFunc(asked, func(seq uint32, _ []*fetch) bool { return c.own.Contains(c.view.UID(seq)) })
 	done := c.done // is the running command's, if there is one
-	if err := f.run(c.ctx, c); err != nil && c.ctx.Err() == nil {
-		c.log.Error("FETCH of new messages failed", "error", err)
+	for seqs := slices.Sorted(maps.Keys(asked)); len(seqs) > 0; {
+		n := 1
+		for n < len(seqs) && slices.Equal(asked[seqs[n]], asked[seqs[0]]) {
+			n++
+		}
+		f := joinFetches(c, asked[seqs[0]])
+		f.set = imap.SeqSetNum(seqs[:n]...)
+		f.items = append(f.unasked(), f.items...)
+		if err := f.run(c.ctx, c); err != nil && !isTold(err) && c.ctx.Err() == nil {
+			c.log.Error("FETCH of new messages failed", "error", err)
+		}
+		seqs = seqs[n:]
 	}
 	c.done = done
+}
+
+// joinFetches makes one of several, in which nothing comes twice. But of parts of the same octets one may be longer.
+func joinFetches(c *conn, list []*fetch) *fetch {
+	f := &fetch{c: c, known: make(map[string]bool)}
+	for _, a := range list {
+		f.setsSeen = f.setsSeen || a.setsSeen
+		for _, item := range a.items {
+			if !f.known[item.name] || strings.HasSuffix(item.name, ">") {
+				f.known[item.name] = true
+				f.items = append(f.items, item)
+			}
+		}
+	}
+	return f
 }

@@ -21,7 +21,7 @@ var removesMail = map[string]bool{"EXPUNGE": true, "UID EXPUNGE": true, "MOVE": 
 // update tells the client what has changed in the selected mailbox, as far as NOTIFY allows. Without expunge
 // messages that are gone keep their numbers.
 func (c *conn) update(expunge bool) (u backend.Updates) {
-	defer c.view.Release() // what NOTIFY makes us fetch comes after Sync, or Sync is left out
+	defer c.view.Release() // where Sync, which does so too, is left out
 	n := c.notify
 	if n == nil {
 		u = c.view.Sync(expunge)
@@ -45,11 +45,9 @@ func (c *conn) update(expunge bool) (u backend.Updates) {
 	}
 	c.tell(u)
 	if n.fetch != nil && !u.Lost {
-		var seqs []uint32
 		for seq := before - uint32(len(u.Expunged)) + 1; seq <= c.view.Len(); seq++ {
-			seqs = append(seqs, seq)
+			c.fresh = append(c.fresh, c.view.UID(seq))
 		}
-		c.fetchNew(n.fetch, seqs)
 	}
 	return u
 }
