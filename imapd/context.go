@@ -81,9 +81,10 @@ func (c *conn) tellResults() {
 	defer c.view.Release()
 	asked := make(map[uint32][]*fetch) // by message number
 	if c.notify != nil && c.notify.fetch != nil {
+		list := []*fetch{c.notify.fetch}                   // has no room for more: append copies it
 		seqs, _ := c.view.Seqs(imap.UIDSetNum(c.fresh...)) // UIDs give no error
 		for _, seq := range seqs {
-			asked[seq] = append(asked[seq], c.notify.fetch)
+			asked[seq] = list
 		}
 	}
 	c.fresh = nil
