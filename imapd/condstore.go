@@ -17,7 +17,7 @@ func (c *conn) beCondstore() {
 	}
 	c.condstore = true
 	if c.view != nil {
-		c.code("HIGHESTMODSEQ", c.view.HighestModSeq(), "Highest")
+		c.code("HIGHESTMODSEQ", c.highest(), "Highest")
 	}
 }
 
