@@ -21,7 +21,7 @@ func (c *conn) beCondstore() {
 	}
 }
 
-// tellHighest is called before the tagged response, when the changes have been told. A client takes the
+// tellHighest is called before the tagged response, when the changes have been told, or the mailbox is left. A client takes the
 // greatest MODSEQ it has seen, what NOTIFY has told between commands included, for what it knows of, so where changes with lesser ones are
 // still to come (expunges that must wait, or what NOTIFY keeps back) it must be told a lesser HIGHESTMODSEQ, and the real one once they have come (RFC 7162 §3.2, §6).
 func (c *conn) tellHighest() {

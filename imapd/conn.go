@@ -329,10 +329,13 @@ func (c *conn) sayBye(text string) {
 	c.out.flush()
 }
 
-// closeView leaves the selected mailbox, if there is one.
+// closeView leaves the selected mailbox, if there is one. What is told of HIGHESTMODSEQ is what the client will come back with.
 func (c *conn) closeView() {
 	if c.view == nil {
 		return
+	}
+	if c.ctx.Err() == nil { // else nobody hears it
+		c.tellHighest()
 	}
 	c.view.Close()
 	c.view, c.saved, c.contexts, c.fresh = nil, nil, nil, nil
