@@ -14,7 +14,7 @@ import (
 type client struct {
 	name    string
 	qresync bool
-	notify  string // it uses NOTIFY with this specifier; "": it does not
+	notify  string // it uses NOTIFY SET with this; "": it does not
 
 	conn net.Conn // nil: not connected
 	r    *bufio.Reader
@@ -37,6 +37,13 @@ type client struct {
 	// The result that is kept up to date (RFC 5267), and what the server says that it is.
 	result, sorted []uint32
 }
+
+// What clients say to NOTIFY SET.
+const (
+	notifySelected = "(SELECTED (MessageNew (UID FLAGS) MessageExpunge FlagChange))"
+	notifyDelayed  = "(SELECTED-DELAYED (MessageNew (UID FLAGS) MessageExpunge FlagChange))"
+	notifyNoFlags  = "(SELECTED (MessageNew (UID FLAGS) MessageExpunge))"
+)
 
 // held is a FETCH response.
 type held struct {
@@ -96,7 +103,7 @@ func (c *client) connect(addr string) {
 		c.fail("UIDVALIDITY was %d and is %d", remembered, c.validity)
 	}
 	if c.notify != "" {
-		c.do("NOTIFY SET (" + c.notify + " (MessageNew (UID FLAGS) MessageExpunge FlagChange))")
+		c.do("NOTIFY SET " + c.notify)
 	}
 	c.do("UID SORT RETURN (UPDATE ALL) (SUBJECT) UTF-8 FLAGGED")
 }
@@ -111,7 +118,11 @@ func (c *client) drop() {
 
 // sync asks for everything that has changed.
 func (c *client) sync() {
-	c.do("NOOP")
+	if c.notify == notifyNoFlags {
+		c.do("NOTIFY SET " + c.notify) // tells the flags, too (RFC 5465 §3.1)
+	} else {
+		c.do("NOOP")
+	}
 	for c.fetchNew(); slices.Contains(c.uids, 0); {
 		c.fail("does not hear the UIDs of all messages: %v", c.uids)
 	}

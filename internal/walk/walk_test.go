@@ -78,7 +78,7 @@ func plan(seed uint64) (steps []step) {
 		case 2:
 			name = "forget"
 		}
-		steps = append(steps, step{name, r.IntN(5), r.Uint64()})
+		steps = append(steps, step{name, r.IntN(6), r.Uint64()})
 	}
 	return append(steps, step{name: "sync"})
 }
@@ -116,8 +116,8 @@ func walk(t *testing.T, steps []step) (err error) {
 	for _, dir := range []string{"cur", "new", "tmp", ".Other/cur", ".Other/new", ".Other/tmp"} {
 		w.must(os.MkdirAll(filepath.Join(w.root, dir), 0o700))
 	}
-	w.clients = []*client{{name: "a", qresync: true}, {name: "b", qresync: true}, {name: "c"}, {name: "d", qresync: true, notify: "SELECTED"},
-		{name: "e", qresync: true, notify: "SELECTED-DELAYED"}}
+	w.clients = []*client{{name: "a", qresync: true}, {name: "b", qresync: true}, {name: "c"}, {name: "d", qresync: true, notify: notifySelected},
+		{name: "e", qresync: true, notify: notifyDelayed}, {name: "f", qresync: true, notify: notifyNoFlags}}
 	w.start()
 	at := step{}
 	defer func() {
@@ -243,7 +243,7 @@ func (w *world) command(s step, c *client, pick int) (string, bool) {
 		c.drop()
 		return "", false
 	}
-	if s.name == "abandon" && c.notify == "SELECTED-DELAYED" { // expunges still wait, while flags were told
+	if s.name == "abandon" && (c.notify == notifyDelayed || c.notify == notifyNoFlags) { // some changes wait, while later ones were told
 		c.do("SEARCH SEEN")
 		c.drop()
 		return "", false
@@ -257,7 +257,7 @@ func (w *world) command(s step, c *client, pick int) (string, bool) {
 		k := min(n-1, i+pick/1000%3)
 		seq, uid = fmt.Sprintf("%d:%d", i+1, k+1), fmt.Sprintf("%d:%d", max(c.uids[i], 1), max(c.uids[k], 1))
 	}
-	if c.notify == "SELECTED" { // EXPUNGE may come at any time: numbers are of no use (RFC 5465 §5.3)
+	if c.notify == notifySelected || c.notify == notifyNoFlags { // EXPUNGE may come at any time: numbers are of no use (RFC 5465 §5.3)
 		switch s.name {
 		case "store", "silent":
 			s.name = "uidstore"
