@@ -201,6 +201,23 @@ func (f *File) scan(src io.ReaderAt) (*message.Structure, error) {
 	return s, nil
 }
 
+// Whole is BODY[]. What is in memory is not scanned for it.
+func (f *File) Whole() (message.Content, error) {
+	mem, ok := f.ReaderAt.(memory)
+	if !ok {
+		s, err := f.Structure()
+		if err != nil {
+			return nil, err
+		}
+		c, _, err := s.Lookup(f, message.Section{})
+		return c, err
+	}
+	c := message.Whole(mem)
+	f.fact.wire = c.Len()
+	f.v.mb.meta.put(f.m.uid, f.fact)
+	return c, nil
+}
+
 // Header reads the header only: quick, in memory of the view that is used
 // again at the next Open.
 func (f *File) Header() (*message.HeaderBlock, error) {

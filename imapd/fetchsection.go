@@ -141,6 +141,9 @@ func (f *fetch) section(sec message.Section) (c message.Content, ok bool, err er
 	}
 	if len(sec.Path) == 0 {
 		switch sec.Specifier {
+		case message.All:
+			c, err = file.Whole()
+			return c, true, err
 		case message.Header, message.HeaderFields, message.HeaderFieldsNot:
 			h, err := file.Header()
 			if err != nil {

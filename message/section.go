@@ -1,6 +1,9 @@
 package message
 
-import "io"
+import (
+	"bytes"
+	"io"
+)
 
 // Section names what BODY[section] names (RFC 3501 §6.4.5).
 type Section struct {
@@ -77,6 +80,12 @@ func (s *Structure) Part(path []int) *Part {
 		isMessage = false
 	}
 	return p
+}
+
+// Whole is BODY[] of a message that is in memory: it needs no scan.
+func Whole(msg []byte) Content {
+	s := &Structure{Size: int64(len(msg)), WireSize: int64(wireLen(msg)), nul: bytes.IndexByte(msg, 0) >= 0}
+	return s.content(bytes.NewReader(msg), s.whole())
 }
 
 // whole is the range of the message itself.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -258,5 +259,29 @@ func TestLargeHeader(t *testing.T) {
 	}
 	if got, want := read(t, all), read(t, mustLookup(t, s, src, Section{Specifier: Header})); !bytes.Equal(got, want) {
 		t.Errorf("%d octets of header, want %d", len(got), len(want))
+	}
+}
+
+// TestWhole: what is in memory is the same without a scan.
+func TestWhole(t *testing.T) {
+	for range 2000 {
+		b := make([]byte, rand.IntN(40))
+		for i := range b {
+			b[i] = "\r\n\r\n\x00a:"[rand.IntN(7)]
+		}
+		s, src := scanBytes(t, b)
+		want, c := mustLookup(t, s, src, Section{}), Whole(b)
+		if c.Len() != want.Len() {
+			t.Fatalf("%q: length %d, want %d", b, c.Len(), want.Len())
+		}
+		off := rand.Int64N(want.Len() + 1)
+		n := rand.Int64N(want.Len() - off + 1)
+		var x, y bytes.Buffer
+		if err := errors.Join(c.WriteRange(&x, off, n), want.WriteRange(&y, off, n)); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(x.Bytes(), y.Bytes()) {
+			t.Fatalf("%q, %d octets from %d on: %q, want %q", b, n, off, &x, &y)
+		}
 	}
 }
