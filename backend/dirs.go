@@ -25,14 +25,18 @@ type dirs struct {
 // are not followed, so that nothing in a folder leads out of the account.
 type dir struct {
 	f *os.File
+	// links is set where messages that are symbolic links are read (Location.FollowSymlinks): what programs such as mairix find
+	// is folders of these.
+	links bool
 }
 
 // openDirs opens name's cur, new and tmp beneath root.
-func openDirs(root *os.Root, name string) (d dirs, err error) {
+func openDirs(root *os.Root, name string, links bool) (d dirs, err error) {
 	for _, x := range []struct {
 		to   *dir
 		name string
 	}{{&d.cur, "cur"}, {&d.new, "new"}, {&d.tmp, "tmp"}} {
+		x.to.links = links
 		if x.to.f, err = root.Open(name + "/" + x.name); err != nil {
 			d.close()
 			return dirs{}, err
@@ -78,8 +82,12 @@ func (d dir) open(name string) (*os.File, error) {
 
 // openFD is open for those who read the file at once.
 func (d dir) openFD(name string) (fd int, st unix.Stat_t, err error) {
+	flags := unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK
+	if !d.links {
+		flags |= unix.O_NOFOLLOW
+	}
 	for {
-		fd, err = unix.Openat(d.fd(), name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+		fd, err = unix.Openat(d.fd(), name, flags, 0)
 		if err == unix.EINTR {
 			continue
 		}
@@ -106,6 +114,15 @@ func (d dir) create(name string, perm fs.FileMode) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
+// statMail is the status of a message, as open would find it.
+func (d dir) statMail(name string) (st unix.Stat_t, err error) {
+	if !d.links {
+		return d.stat(name)
+	}
+	err = unix.Fstatat(d.fd(), name, &st, 0)
+	return st, d.fault("stat", name, err)
+}
+
 // stat does not follow links.
 func (d dir) stat(name string) (st unix.Stat_t, err error) {
 	err = unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW)
@@ -127,9 +144,13 @@ func (d dir) rename(name string, to dir, as string) error {
 	return d.fault("rename", name, noreplace.Rename(d.fd(), name, to.fd(), as))
 }
 
-// link gives a file a second name; an existing one is not replaced.
+// link gives a file a second name, and not a symbolic link that leads to it; an existing one is not replaced.
 func (d dir) link(name string, to dir, as string) error {
-	return d.fault("link", name, unix.Linkat(d.fd(), name, to.fd(), as, 0))
+	flags := 0
+	if d.links {
+		flags = unix.AT_SYMLINK_FOLLOW
+	}
+	return d.fault("link", name, unix.Linkat(d.fd(), name, to.fd(), as, flags))
 }
 
 // sync makes the directory's entries durable.

@@ -32,7 +32,7 @@ type Location struct {
 	// SpecialUse maps a mailbox name to its attribute; the usual names are
 	// recognised without (Sent, Drafts, Trash, Junk, Archive).
 	SpecialUse map[string]imap.MailboxAttr
-	// FollowSymlinks allows folders that are symlinks out of Root.
+	// FollowSymlinks allows folders that are symlinks out of Root, and messages that are symlinks.
 	FollowSymlinks bool
 	// Shared is a tree that several users see: it has no INBOX, and each has the rights that its access control lists give him.
 	Shared bool

@@ -121,7 +121,7 @@ func (mb *Mailbox) load(ctx context.Context) (err error) {
 	if err := mb.a.ensureMaildir(mb.f); err != nil {
 		return err
 	}
-	if mb.d, err = openDirs(mb.f.mail.root, mb.f.mail.dir); err != nil {
+	if mb.d, err = openDirs(mb.f.mail.root, mb.f.mail.dir, mb.a.loc.FollowSymlinks); err != nil {
 		return err
 	}
 	defer func() {

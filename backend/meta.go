@@ -140,7 +140,7 @@ func (mb *Mailbox) fact(m *msg, count bool) (fact, error) {
 		return f, nil
 	}
 	if !ok {
-		st, err := mb.d.of(m.inNew).stat(m.name)
+		st, err := mb.d.of(m.inNew).statMail(m.name)
 		if err != nil {
 			return fact{}, err
 		}

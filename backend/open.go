@@ -124,6 +124,9 @@ func (v *View) openFile(m *msg) (fd int, st unix.Stat_t, err error) {
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return fd, st, err
 		}
+		if mb.d.of(now.inNew).exists(now.name) {
+			break // no file, or a link to none: it is where it was
+		}
 		if err := mb.find(now); err != nil {
 			return -1, st, err
 		}

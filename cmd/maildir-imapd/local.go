@@ -50,6 +50,7 @@ func newLocal(o localOptions) (*local, error) {
 	if l.user, err = self(); err != nil {
 		return nil, err
 	}
+	l.config.Mail.FollowSymlinks = true // they lead nowhere that he could not read himself
 	if err := checkMaildir(l.config.Mail, &l.user); err != nil {
 		return nil, err
 	}
