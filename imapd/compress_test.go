@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -89,4 +90,18 @@ func TestCompressDamaged(t *testing.T) {
 	c = compressed(t, s) // and no other
 	c.send("z NOOP\r\n")
 	c.find("z OK ")
+}
+
+// TestCompressLogout: what ends the last block may come behind LOGOUT, and must not reset the connection.
+func TestCompressLogout(t *testing.T) {
+	c := compressed(t, start(t, nil))
+	c.send("z LOGOUT\r\n")
+	empty := []byte{0, 0, 0, 0xff, 0xff} // a block without octets
+	if _, err := c.Conn.(*deflated).Conn.Write(bytes.Repeat(empty, 60_000)); err != nil {
+		t.Fatal(err)
+	}
+	c.find("z OK ")
+	if _, err := c.r.ReadByte(); err != io.EOF && err != io.ErrUnexpectedEOF {
+		t.Errorf("then %v", err)
+	}
 }

@@ -246,7 +246,8 @@ func (c *conn) talk() (reason string) {
 		c.command()
 	}
 	c.out.flush()
-	if c.state != stateLogout {
+	// Behind LOGOUT comes nothing, but for what ends a compressed block.
+	if c.state != stateLogout || c.inflate != nil {
 		c.linger()
 	}
 	return c.bye
