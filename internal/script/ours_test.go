@@ -75,7 +75,6 @@ func startOurs(t *testing.T, s *Script, root string) Account {
 			sc.Limits.Literal, err = strconv.ParseInt(value, 10, 64)
 		case "timeout":
 			sc.Limits.Idle, err = time.ParseDuration(value)
-			sc.Limits.Login = sc.Limits.Idle
 		}
 		if err != nil {
 			t.Fatalf("option %s: %v", name, err)

@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 //	option savelimit N    ours only: the most messages of one COPY or APPEND
 //	option line N         ours only: the longest command line in octets
 //	option literal N      ours only: the greatest literal of a command
-//	option timeout 200ms  ours only: how long a client may be silent, in any state
+//	option timeout 200ms  ours only: how long a client that has logged in may be silent
 //	option tls yes        STARTTLS is to be had
 //	option progress 1ms   ours only: how often a client hears that its command still runs
 func TestScripts(t *testing.T) {
