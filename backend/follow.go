@@ -125,7 +125,7 @@ func (mb *Mailbox) settleChanges(ctx context.Context, changes []watcher.Change) 
 		case x.name != "" && mb.d.of(x.inNew).exists(x.name):
 			mb.sight(&s, x.name, x.inNew)
 		case known != nil && mb.d.of(known.inNew).exists(known.name):
-		case known != nil && !x.moved && x.name == "":
+		case known != nil && !x.moved && x.name == "" && x.gone == seen{name: known.name, inNew: known.inNew}:
 			s.removed = append(s.removed, uid) // unlinked under the only name it had
 		case known != nil:
 			return mb.scan(ctx) // renamed to who knows what
@@ -142,6 +142,7 @@ func (mb *Mailbox) settleChanges(ctx context.Context, changes []watcher.Change) 
 // touched is what the watcher saw of a message.
 type touched struct {
 	seen       // where it may be now; no name: under none that we know
+	gone  seen // where it was unlinked last
 	moved bool // it was renamed from somewhere
 }
 
@@ -154,13 +155,19 @@ func lastSeen(changes []watcher.Change) map[string]touched {
 		}
 		base := baseOf(c.Name)
 		x, ok := last[base]
+		at := seen{name: c.Name, inNew: c.New}
 		switch {
 		case c.Op == watcher.Appeared:
-			x.seen = seen{name: c.Name, inNew: c.New}
-		case !ok || x.name == c.Name && x.inNew == c.New:
+			x.seen = at
+		case !ok || x.seen == at:
 			x.seen = seen{}
 		}
-		x.moved = x.moved || c.Op == watcher.MovedAway
+		switch c.Op {
+		case watcher.Removed:
+			x.gone = at
+		case watcher.MovedAway:
+			x.moved = true
+		}
 		last[base] = x
 	}
 	return last

@@ -132,3 +132,18 @@ func TestStoreReplacesNoFile(t *testing.T) {
 		t.Errorf("files say %q, %d messages, stored %v", texts, v.Len(), res.Stored)
 	}
 }
+
+// A name that was unlinked is news of another link where the message has a later name already. What another program renames just then is the
+// same message still: its own events come later.
+func TestUnlinkedUnderOldName(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(".", "cur/1.first:2,S", "1\n")
+	v := w.sel(w.startWatching(Location{Root: w.root, Separator: '.'}, watcher.Options{Window: time.Hour}), "INBOX", false)
+	w.must(v.mb.enter(t.Context()))
+	w.rename("cur/1.first:2,S", "cur/1.first:2,RS")
+	w.must(v.mb.settleChanges(t.Context(), []watcher.Change{{Name: "1.first", New: true, Op: watcher.Removed}}))
+	v.mb.leave()
+	if u := v.Sync(true); len(u.Expunged) > 0 || v.Len() != 1 || v.UID(1) != 1 || !v.Has(1, imap.FlagAnswered) {
+		t.Errorf("told %+v", u)
+	}
+}
