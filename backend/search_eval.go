@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"maildir-imapd/message"
 
@@ -226,8 +227,7 @@ func (s *searcher) eval(p *plan) (bool, error) {
 			date = s.v.SaveDate
 		}
 		t, err := date(s.seq)
-		toNow := p.op == KeySince || p.op == KeyYounger
-		return err == nil && !t.Before(p.after) && (toNow || t.Before(p.before)), err
+		return err == nil && p.covers(t), err
 	case KeyLarger, KeySmaller:
 		size, err := s.v.Size(s.seq)
 		if p.op == KeyLarger {
@@ -311,13 +311,27 @@ func (s *searcher) evalHeader(p *plan) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	sent := dayOf(year, month, mday)
+	return p.hasDay(dayOf(year, month, mday)), nil
+}
+
+// covers reports whether a date is one that the key asks for, in its own zone.
+func (p *plan) covers(t time.Time) bool {
 	switch p.op {
-	case KeySentBefore:
-		return sent < p.day, nil
-	case KeySentOn:
-		return sent == p.day, nil
-	default:
-		return sent >= p.day, nil
+	case KeyYounger:
+		return !t.Before(p.at)
+	case KeyOlder:
+		return t.Before(p.at)
 	}
+	return p.hasDay(dayOf(t.Date()))
+}
+
+// hasDay reports whether a day is one that the key asks for.
+func (p *plan) hasDay(d day) bool {
+	switch p.op {
+	case KeyBefore, KeySentBefore:
+		return d < p.day
+	case KeyOn, KeySentOn:
+		return d == p.day
+	}
+	return d >= p.day
 }

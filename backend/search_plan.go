@@ -27,11 +27,10 @@ type plan struct {
 	spans   []span // KeySeq and KeyUID, as sequence numbers
 	flag    func(*msg) bool
 	bit     uint64    // the same in flags.bits; 0: it is not there
-	after   time.Time // internal date: not before this,
-	before  time.Time // and, but for KeySince and KeyYounger, before that
+	at      time.Time // KeyYounger: internal date is not before this; KeyOlder: it is
 	saved   bool      // save date in its place
 	n       int64
-	day     day
+	day     day // KeyBefore, KeySentBefore and their like: the day that is asked for
 	field   string
 	text    string // of KeyEmailID and KeyThreadID
 	indexed bool   // the index may know the header fields that are looked at
@@ -42,16 +41,6 @@ type plan struct {
 type day int
 
 func dayOf(year int, month time.Month, mday int) day { return day((year*16+int(month))*32 + mday) }
-
-// startOfDay is the first moment of a calendar day in a zone: midnight, or one o'clock where clocks are put forward at midnight.
-func startOfDay(date time.Time, zone *time.Location) time.Time {
-	year, month, mday := date.Date()
-	start := time.Date(year, month, mday, 0, 0, 0, 0, zone)
-	if start.Day() != mday { // Date has made 23:00 of midnight
-		_, start = start.ZoneBounds()
-	}
-	return start
-}
 
 // planSearch makes a key ready. It fails with BAD where a sequence number is greater than Len.
 func (v *View) planSearch(key *Key) (_ *plan, err error) {
@@ -85,23 +74,13 @@ func (v *View) planSearch(key *Key) (_ *plan, err error) {
 	case KeyBefore, KeyOn, KeySince:
 		p.saved = key.Saved
 		p.cost = costMeta
-		if key.Op != KeyBefore {
-			p.after = startOfDay(key.Date, time.Local)
-		}
-		switch key.Op {
-		case KeyBefore:
-			p.before = startOfDay(key.Date, time.Local)
-		case KeyOn:
-			p.before = startOfDay(key.Date.AddDate(0, 0, 1), time.Local)
-		}
+		p.day = dayOf(key.Date.Date())
 	case KeyYounger, KeyOlder:
 		// Seconds are compared: the internal date has no fraction where a client sees it.
 		p.cost = costMeta
-		target := time.Now().Truncate(time.Second).Add(-time.Duration(key.N) * time.Second)
-		if key.Op == KeyYounger {
-			p.after = target
-		} else {
-			p.before = target.Add(time.Second)
+		p.at = time.Now().Truncate(time.Second).Add(-time.Duration(key.N) * time.Second)
+		if key.Op == KeyOlder {
+			p.at = p.at.Add(time.Second)
 		}
 	case KeyLarger, KeySmaller:
 		p.cost = costMeta

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
-	_ "time/tzdata" // Chile's, wherever the tests run
+	_ "time/tzdata" // wherever the tests run
 
 	"maildir-imapd/watcher"
 
@@ -116,20 +116,38 @@ func TestSearch(t *testing.T) {
 	}
 }
 
-// In Chile clocks are put forward at midnight: the day begins at one o'clock, and what came at half past eleven is still of the day before.
-func TestStartOfDay(t *testing.T) {
-	zone, err := time.LoadLocation("America/Santiago")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for day, want := range map[time.Time]string{
-		date(2025, 9, 6): "2025-09-06T00:00:00-04:00",
-		date(2025, 9, 7): "2025-09-07T01:00:00-03:00",
-		date(2025, 9, 8): "2025-09-08T00:00:00-03:00",
-		date(2025, 4, 6): "2025-04-06T00:00:00-04:00", // after 23:00 twice
+// Some days begin at one o'clock, as in Chile, or twice, as they did in Jordan.
+func TestSearchDay(t *testing.T) {
+	for _, tt := range []struct {
+		zone, at string
+		day      time.Time
+	}{
+		{"America/Santiago", "2025-09-06T23:30:00-04:00", date(2025, 9, 6)},
+		{"America/Santiago", "2025-09-07T01:00:00-03:00", date(2025, 9, 7)},
+		{"America/Santiago", "2025-04-05T23:30:00-03:00", date(2025, 4, 5)},
+		{"America/Santiago", "2025-04-05T23:30:00-04:00", date(2025, 4, 5)},
+		{"Asia/Amman", "2021-10-28T23:30:00+03:00", date(2021, 10, 28)},
+		{"Asia/Amman", "2021-10-29T00:30:00+03:00", date(2021, 10, 29)},
+		{"Asia/Amman", "2021-10-29T00:30:00+02:00", date(2021, 10, 29)},
 	} {
-		if got := startOfDay(day, zone).Format(time.RFC3339); got != want {
-			t.Errorf("%v: got %v, want %v", day, got, want)
+		zone, err := time.LoadLocation(tt.zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, err := time.Parse(time.RFC3339, tt.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, off := range []int{-1, 0, 1} { // the day that is asked for
+			for op, want := range map[KeyOp]bool{KeyBefore: off > 0, KeyOn: off == 0, KeySince: off <= 0} {
+				p, err := new(View).planSearch(&Key{Op: op, Date: tt.day.AddDate(0, 0, off)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := p.covers(at.In(zone)); got != want {
+					t.Errorf("%v in %v, key %v, %+d days: %v", tt.at, zone, op, off, got)
+				}
+			}
 		}
 	}
 }
