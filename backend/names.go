@@ -119,9 +119,11 @@ func (l *Location) levels(name string) ([]string, error) {
 // isControlFile reports whether a file that belongs to a mailbox, or with top to the account, may be called so. With LAYOUT=fs these lie where the
 // mailbox's children do: a child in the place of its parent's uidlist, lock or access control list would make the parent unusable for all.
 func isControlFile(level string, top bool) bool {
-	is := func(name string) bool { return strings.HasPrefix(level, name) }
+	if first, _, _ := strings.Cut(level, "."); top && (first == "subscriptions" || first == maildirsizeFile) {
+		return true
+	}
 	return slices.ContainsFunc([]string{"dovecot-uidlist", "dovecot-uidvalidity", "dovecot-keywords", "dovecot-acl", "dovecot.index",
-		"dovecot.list.index", "maildir-imapd-"}, is) || top && (is("subscriptions") || is(maildirsizeFile))
+		"dovecot.list.index", "maildir-imapd-"}, func(name string) bool { return strings.HasPrefix(level, name) })
 }
 
 // checkLevel says what keeps a level of a name from being one of a new mailbox.

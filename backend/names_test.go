@@ -76,6 +76,8 @@ func TestDirOfName(t *testing.T) {
 		{tree, "dovecot.index.cache", ""},
 		{tree, "a/maildir-imapd-metadata", ""},
 		{tree, "subscriptions", ""},
+		{tree, "subscriptions.lock", ""},
+		{tree, "subscriptions 2026", "subscriptions 2026"},
 		{tree, "a/subscriptions", "a/subscriptions"},
 		{tree, "dovecot", "dovecot"},
 		{dots, "dovecot-uidlist", ".dovecot-uidlist"},
