@@ -29,7 +29,7 @@ type place struct {
 
 // folders is what an account knows of its tree.
 type folders struct {
-	// change is held by CREATE, DELETE, RENAME and SETACL over their disk I/O. It comes before Account.mu.
+	// change is held over their disk I/O by those who change names, and those for whom no name may change: see doc.go. It comes before Account.mu.
 	change sync.Mutex
 
 	mu       sync.Mutex // guards the fields below; held while directories are read
