@@ -44,7 +44,10 @@ func (u *User) Mailboxes(scopes []Scope) ([]string, error) {
 	for _, s := range scopes {
 		for _, name := range s.Names { // whoever names a mailbox need not be able to look it up (RFC 7377 §2.2)
 			name = u.loc.canonical(name)
-			if _, _, err := u.may(name, RightRead); s.Kind == Named && t.byName[name] == nil && err == nil && u.share(name) != nil {
+			if s.Kind != Named || t.byName[name] != nil || u.share(name) == nil || slices.Contains(names, name) {
+				continue
+			}
+			if _, _, err := u.may(name, RightRead); err == nil {
 				names = append(names, name)
 			}
 		}

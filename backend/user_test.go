@@ -545,3 +545,16 @@ func TestShareMonitorStatusLate(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
+
+// Each mailbox is searched once, one that is named twice and can't be looked up as well (RFC 7377 §2.2).
+func TestShareMailboxesOnce(t *testing.T) {
+	w := newSharedWorld(t)
+	w.box(".box", "user=alice r\n")
+	w.box(".seen", "user=alice lr\n")
+	u := w.user("alice", Location{})
+	names := []string{"Public.box", "Public.seen", "Public.none", "Public.box", "Public.seen"}
+	got, err := u.Mailboxes([]Scope{{Kind: Named, Names: names}, {Kind: Named, Names: names}})
+	if want := []string{"Public.seen", "Public.box"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+}
