@@ -80,7 +80,10 @@ func (v *View) transfer(ctx context.Context, seqs []uint32, dest string, more bo
 		if err = t.pick(ctx, seqs); err == nil {
 			err = do(t, ctx)
 		}
-		if errors.Is(err, fs.ErrNotExist) && try < 3 {
+		if errors.Is(err, fs.ErrNotExist) {
+			if try == 3 {
+				return nil, ErrGone // a link to nothing, say
+			}
 			// Another program has renamed or removed one of them: look, and try again.
 			if err = t.src.scan(ctx); err == nil {
 				continue

@@ -45,6 +45,9 @@ func TestSymlinkMessages(t *testing.T) {
 			t.Errorf("a link to nothing: %v", err)
 		}
 
+		if _, err := v.Copy(t.Context(), []uint32{2}, "Kept"); err != ErrGone {
+			t.Errorf("a copy of a link to nothing: %v", err)
+		}
 		// A copy is a mail, not a link. Flags and EXPUNGE are those of the link.
 		_, err = v.Copy(t.Context(), []uint32{1}, "Kept")
 		w.must(err)
@@ -52,9 +55,10 @@ func TestSymlinkMessages(t *testing.T) {
 		if fi, err := os.Lstat(filepath.Join(w.root, ".Kept/cur", kept.told.at(1).name)); err != nil || !fi.Mode().IsRegular() {
 			t.Errorf("the copy: %v, %v", fi, err)
 		}
-		w.must(v.Remove(t.Context(), 1))
-		if w.exists(link) || !w.exists("cur/1.M1.x:2,S") {
-			t.Error("EXPUNGE should have removed the link, and it only")
+		w.sel(a, "Found", false) // still shows them
+		w.must(errors.Join(v.Remove(t.Context(), 1), v.Remove(t.Context(), 2)))
+		if w.exists(link) || w.exists(".Found/cur/2.mairix:2,") || !w.exists("cur/1.M1.x:2,S") {
+			t.Error("EXPUNGE should have removed the links, and them only")
 		}
 	}
 }
