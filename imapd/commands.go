@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"maildir-imapd/backend"
 	"maildir-imapd/imapd/wire"
@@ -192,6 +193,7 @@ func (c *conn) parseAndRun() error {
 	if c.state == stateSelected && !leavesMailbox[name] && !c.view.Rights().Has(backend.RightRead) { // RFC 4314 §5.1.1
 		return c.dec.Kill(errMailboxGone)
 	}
+	c.progressAt = time.Now().Add(c.cfg.ProgressInterval)
 	err := run(c.ctx, c)
 	if c.state == stateSelected {
 		u := c.update(!c.keepNumbers)

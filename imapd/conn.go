@@ -95,7 +95,8 @@ type conn struct {
 	own  imap.UIDSet // messages that it has made in the selected mailbox
 	bye  string      // why the connection ends after this command; "": it goes on
 
-	keepNumbers bool // its answer may not hold EXPUNGE
+	keepNumbers bool      // its answer may not hold EXPUNGE
+	progressAt  time.Time // when the client is told that it still runs, see tellProgress
 
 	// after is run when the tagged OK has been written; its error ends the connection.
 	after func() error

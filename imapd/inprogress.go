@@ -17,7 +17,8 @@ func (c *conn) withProgress(v *backend.View, run func() error) error {
 	return run()
 }
 
-// tellProgress starts to tell the client of its command, until stop.
+// tellProgress starts to tell the client of its command, until stop. A command may do so many times: when it is told next does not begin
+// anew each time.
 func (c *conn) tellProgress(v *backend.View) (stop func()) {
 	if v != nil {
 		v.ResetProgress()
@@ -27,7 +28,7 @@ func (c *conn) tellProgress(v *backend.View) (stop func()) {
 	stopped := false
 	mu.Lock()
 	defer mu.Unlock()
-	timer = time.AfterFunc(c.cfg.ProgressInterval, func() {
+	timer = time.AfterFunc(time.Until(c.progressAt), func() {
 		mu.Lock()
 		defer mu.Unlock()
 		if stopped {
@@ -35,6 +36,7 @@ func (c *conn) tellProgress(v *backend.View) (stop func()) {
 		}
 		c.untagged("OK " + c.inProgress(v) + "Still working")
 		c.out.flush()
+		c.progressAt = time.Now().Add(c.cfg.ProgressInterval)
 		timer.Reset(c.cfg.ProgressInterval)
 	})
 	return func() {

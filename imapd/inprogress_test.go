@@ -11,7 +11,7 @@ import (
 // progressConn is a connection that only writes.
 func progressConn(out net.Conn, failed func()) *conn {
 	cfg := newSettings(Config{})
-	return &conn{cfg: cfg, tag: "a1", out: writer{nc: out, timeout: time.Minute, failed: failed}}
+	return &conn{cfg: cfg, tag: "a1", progressAt: time.Now().Add(cfg.ProgressInterval), out: writer{nc: out, timeout: time.Minute, failed: failed}}
 }
 
 // TestWithProgress: a client that waits long hears something, and nothing once its command is over; one that is gone ends the command.
@@ -25,6 +25,15 @@ func TestWithProgress(t *testing.T) {
 		})
 		if got, want := s.sent.String(), strings.Repeat("* OK [INPROGRESS (\"a1\" NIL NIL)] Still working\r\n", 2); got != want || err != errMailboxGone {
 			t.Errorf("got %q, %v", got, err)
+		}
+		s.sent.Reset()
+		for range 5 { // mailboxes, say, none of which takes long
+			if err := c.withProgress(nil, func() error { time.Sleep(6 * time.Second); return nil }); err != nil {
+				t.Error(err)
+			}
+		}
+		if n := strings.Count(s.sent.String(), "\n"); n != 3 {
+			t.Errorf("a command of many parts: %d lines in 30 s, want 3", n)
 		}
 		s.sent.Reset()
 		time.Sleep(time.Minute)
