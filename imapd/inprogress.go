@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"sync"
@@ -8,6 +9,9 @@ import (
 
 	"maildir-imapd/backend"
 )
+
+// errPanic ends the output of a connection.
+var errPanic = errors.New("panic")
 
 // withProgress runs what may take long, and tells the client every so often that it still runs: one that waits then does not
 // give up, and one that is gone is noticed, because the write fails and ends the command's context. v knows how far it
@@ -34,6 +38,12 @@ func (c *conn) tellProgress(v *backend.View) (stop func()) {
 		if stopped {
 			return
 		}
+		defer func() { // talk's is of another goroutine
+			if p := recover(); p != nil {
+				c.logPanic(p)
+				c.out.abort(errPanic)
+			}
+		}()
 		c.untagged("OK " + c.inProgress(v) + "Still working")
 		c.out.flush()
 		c.progressAt = time.Now().Add(c.cfg.ProgressInterval)

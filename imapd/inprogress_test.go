@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -77,4 +78,21 @@ func TestInProgress(t *testing.T) {
 	if got := s.inProgress(s.view); got != "" {
 		t.Errorf("switched off: %q", got)
 	}
+}
+
+// panicConn is a connection that can't be written.
+type panicConn struct{ discardConn }
+
+func (panicConn) Write([]byte) (int, error) { panic("x") }
+
+// TestProgressPanic: a panic while the client is told ends its connection, and not the process.
+func TestProgressPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone := make(chan struct{})
+		c := progressConn(panicConn{}, func() { close(gone) })
+		c.log = slog.New(slog.DiscardHandler)
+		if err := c.withProgress(nil, func() error { <-gone; return nil }); err != nil || c.out.flush() == nil {
+			t.Errorf("%v, and the output is not broken", err)
+		}
+	})
 }
