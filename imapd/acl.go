@@ -18,9 +18,6 @@ import (
 // sharesMail reports whether the user sees shared mailboxes.
 func (c *conn) sharesMail() bool { return c.account != nil && c.account.Shares() }
 
-// sharesACL is for what ACL brings with it.
-func (c *conn) sharesACL() bool { return !c.cfg.disabled["ACL"] && c.sharesMail() }
-
 // parseGetACL is GETACL (RFC 4314 §3.3).
 func parseGetACL(c *conn, d *wire.Decoder) runFunc {
 	d.SP()

@@ -139,19 +139,26 @@ func TestReload(t *testing.T) {
 
 // What builds on a capability that is switched off goes with it: a client that sees SORT=DISPLAY may well send a SORT.
 func TestCapabilityNeeds(t *testing.T) {
-	s := start(t, func(_ *testServer, cfg *Config) { cfg.DisabledCapabilities = []string{"SORT", "ESEARCH", "METADATA"} })
-	c := s.login(t)
-	c.send("a CAPABILITY\r\nb SEARCH RETURN (SAVE) ALL\r\n")
-	words := strings.Fields(c.want("* CAPABILITY "))
-	c.want("a OK", "b BAD")
-	for _, name := range []string{"SORT=DISPLAY", "ESORT", "SEARCHRES", "CONTEXT=SEARCH", "CONTEXT=SORT", "PARTIAL", "MULTISEARCH", "FILTERS"} {
-		if slices.Contains(words, name) {
-			t.Errorf("there is %s", name)
+	for _, test := range []struct{ off, gone, kept, bad string }{
+		{"SORT ESEARCH METADATA", "SORT=DISPLAY ESORT SEARCHRES CONTEXT=SEARCH CONTEXT=SORT PARTIAL MULTISEARCH FILTERS LIST-METADATA",
+			"THREAD=REFERENCES WITHIN UIDONLY LANGUAGE QRESYNC LIST-STATUS QUOTA=RES-STORAGE IMAP4rev2", "SEARCH RETURN (SAVE) ALL"},
+		{"LIST-EXTENDED SPECIAL-USE QUOTA", "LIST-STATUS LIST-METADATA CREATE-SPECIAL-USE QUOTA=RES-STORAGE QUOTA=RES-MESSAGE", "METADATA", `LIST "" * RETURN (STATUS (MESSAGES))`},
+		{"ENABLE PREVIEW CATENATE", "IMAP4rev2 QRESYNC UIDONLY UTF8=ACCEPT PREVIEW=FUZZY URL-PARTIAL", "CONDSTORE SNIPPET=FUZZY", "ENABLE QRESYNC"},
+	} {
+		s := start(t, func(_ *testServer, cfg *Config) { cfg.DisabledCapabilities = strings.Fields(test.off) })
+		c := s.login(t)
+		c.send("a CAPABILITY\r\nb " + test.bad + "\r\n")
+		words := strings.Fields(c.want("* CAPABILITY "))
+		c.want("a OK", "b BAD")
+		for name := range strings.FieldsSeq(test.gone) {
+			if slices.Contains(words, name) {
+				t.Errorf("without %s there is %s", test.off, name)
+			}
 		}
-	}
-	for _, name := range []string{"THREAD=REFERENCES", "WITHIN", "UIDONLY", "LANGUAGE", "QRESYNC"} {
-		if !slices.Contains(words, name) {
-			t.Errorf("there is no %s", name)
+		for name := range strings.FieldsSeq(test.kept) {
+			if !slices.Contains(words, name) {
+				t.Errorf("without %s there is no %s", test.off, name)
+			}
 		}
 	}
 }
