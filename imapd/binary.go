@@ -25,7 +25,7 @@ func parseBinary(setsSeen bool) func(f *fetch, d *wire.Decoder) {
 func parseBinarySize(f *fetch, d *wire.Decoder) {
 	path := d.SectionPart()
 	name := binaryName("BINARY.SIZE[", path)
-	f.add(name, fetchItem{name, func(f *fetch, b []byte) ([]byte, error) {
+	f.add(fetchItem{name: name, write: func(f *fetch, b []byte) ([]byte, error) {
 		content, ok, err := f.binary(path)
 		switch {
 		case err != nil:

@@ -38,6 +38,7 @@ type fetch struct {
 // fetchItem is a data item of a FETCH.
 type fetchItem struct {
 	name string // as the response has it: "BODY[TEXT]<0>"
+	key  string // tells it apart from others of this name; "": there are none
 
 	// write appends the item's value for message f.seq to b, which is the output buffer
 	// as begin lent it, and returns what takes its place. On an error it has written nothing, and
@@ -71,7 +72,7 @@ func (f *fetch) parseModifier(d *wire.Decoder, uid bool) {
 		d.SP()
 		// RFC 7162 §7 has no 0 here. Thunderbird sends it of a mailbox that it knew before it used CONDSTORE.
 		f.changedSince = new(uint64(d.Number64()))
-		f.add("MODSEQ", fetchItem{"MODSEQ", (*fetch).modSeq})
+		f.add(fetchItem{name: "MODSEQ", write: (*fetch).modSeq})
 	case name == "PARTIAL" && f.c.has("PARTIAL") && uid && f.partial == (partial{}):
 		d.SP()
 		f.partial = parseResultRange(d)
@@ -92,7 +93,7 @@ func (f *fetch) run(ctx context.Context, c *conn) error {
 	if f.known["MODSEQ"] {
 		c.beCondstore()
 	} else if f.known["FLAGS"] && c.condstore {
-		f.items = append(slices.Clip(f.items), fetchItem{"MODSEQ", (*fetch).modSeq})
+		f.items = append(slices.Clip(f.items), fetchItem{name: "MODSEQ", write: (*fetch).modSeq})
 	}
 	if f.vanished {
 		c.vanished("(EARLIER) ", c.view.Vanished(*f.changedSince, c.knownUIDs(f.set)))
@@ -136,7 +137,7 @@ func (f *fetch) run(ctx context.Context, c *conn) error {
 func (f *fetch) itemsWithFlags() []fetchItem {
 	items := append(f.unasked(), f.items...)
 	if !f.known["FLAGS"] {
-		items = append([]fetchItem{{"FLAGS", (*fetch).flags}}, items...)
+		items = append([]fetchItem{{name: "FLAGS", write: (*fetch).flags}}, items...)
 	}
 	return items
 }
@@ -147,10 +148,10 @@ func (f *fetch) unasked() (items []fetchItem) {
 		return slices.ContainsFunc(f.items, func(i fetchItem) bool { return i.name == name })
 	}
 	if f.c.condstore && !f.c.uidOnly && !has("UID") {
-		items = append(items, fetchItem{"UID", (*fetch).uid})
+		items = append(items, fetchItem{name: "UID", write: (*fetch).uid})
 	}
 	if f.c.condstore && !has("MODSEQ") && !has("FLAGS") { // with FLAGS it comes anyway
-		items = append(items, fetchItem{"MODSEQ", (*fetch).modSeq})
+		items = append(items, fetchItem{name: "MODSEQ", write: (*fetch).modSeq})
 	}
 	return items
 }

@@ -228,7 +228,7 @@ func TestFetchEnds(t *testing.T) {
 	s := newSession(t, numbered(1, func(int) string { return "" }))
 	f := &fetch{c: s.conn}
 	written := 0
-	item := fetchItem{"X", func(_ *fetch, b []byte) ([]byte, error) {
+	item := fetchItem{name: "X", write: func(_ *fetch, b []byte) ([]byte, error) {
 		written++
 		s.cancel()
 		return append(b, "NIL"...), nil

@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"cmp"
 	"strconv"
 
 	"maildir-imapd/imapd/wire"
@@ -75,14 +76,14 @@ func (f *fetch) parseItem(d *wire.Decoder, name string) {
 	case att.parse != nil:
 		att.parse(f, d)
 	default:
-		f.add(name, fetchItem{name, att.write})
+		f.add(fetchItem{name: name, write: att.write})
 	}
 }
 
 // add adds an item, unless the same is there already: one line must not ask for a message a
-// thousand times. key tells items apart whose names in the response are the same.
-func (f *fetch) add(key string, item fetchItem) {
-	if !f.known[key] {
+// thousand times.
+func (f *fetch) add(item fetchItem) {
+	if key := cmp.Or(item.key, item.name); !f.known[key] {
 		f.known[key] = true
 		f.items = append(f.items, item)
 	}

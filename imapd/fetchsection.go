@@ -26,7 +26,7 @@ func parseBody(f *fetch, d *wire.Decoder) {
 		f.parseSection(d, true)
 		return
 	}
-	f.add("BODY", fetchItem{"BODY", structureWriter(false)})
+	f.add(fetchItem{name: "BODY", write: structureWriter(false)})
 }
 
 func parseBodyPeek(f *fetch, d *wire.Decoder) { f.parseSection(d, false) }
@@ -44,7 +44,7 @@ func (f *fetch) parseSection(d *wire.Decoder, setsSeen bool) {
 func parseRFC822(name string, spec message.Specifier, setsSeen bool) func(f *fetch, d *wire.Decoder) {
 	return func(f *fetch, _ *wire.Decoder) {
 		f.setsSeen = f.setsSeen || setsSeen
-		f.add(name, fetchItem{name, contentWriter(findSection(message.Section{Specifier: spec}), wholeContent)})
+		f.add(fetchItem{name: name, write: contentWriter(findSection(message.Section{Specifier: spec}), wholeContent)})
 	}
 }
 
@@ -75,7 +75,7 @@ func (f *fetch) addContent(d *wire.Decoder, name string, setsSeen bool, find fin
 		key = name + strconv.FormatInt(p.Count, 10)
 	}
 	f.setsSeen = f.setsSeen || setsSeen
-	f.add(key, fetchItem{name, contentWriter(find, part)})
+	f.add(fetchItem{name, key, contentWriter(find, part)})
 }
 
 // sectionName is BODY[section] as it stands in the response, in upper case.

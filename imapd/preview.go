@@ -33,7 +33,7 @@ func parsePreview(name string) func(f *fetch, d *wire.Decoder) {
 		if fuzzy {
 			key += " FUZZY"
 		}
-		f.add(key, fetchItem{name, previewWriter(lazy, fuzzy)})
+		f.add(fetchItem{name, key, previewWriter(lazy, fuzzy)})
 	}
 }
 

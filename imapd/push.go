@@ -4,7 +4,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"maildir-imapd/backend"
@@ -160,16 +159,13 @@ func (c *conn) fetchNew(asked map[uint32][]*fetch) {
 	c.done = done
 }
 
-// joinFetches makes one of several, in which nothing comes twice. But of parts of the same octets one may be longer.
+// joinFetches makes one of several, in which nothing comes twice.
 func joinFetches(c *conn, list []*fetch) *fetch {
 	f := &fetch{c: c, known: make(map[string]bool)}
 	for _, a := range list {
 		f.setsSeen = f.setsSeen || a.setsSeen
 		for _, item := range a.items {
-			if !f.known[item.name] || strings.HasSuffix(item.name, ">") {
-				f.known[item.name] = true
-				f.items = append(f.items, item)
-			}
+			f.add(item)
 		}
 	}
 	return f

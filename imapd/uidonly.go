@@ -38,6 +38,6 @@ func (c *conn) appendFetch(b []byte, seq uint32, uid bool) []byte {
 // addUID adds the UID that answers have unasked, but UIDFETCH has not.
 func (f *fetch) addUID() {
 	if !f.c.uidOnly {
-		f.add("UID", fetchItem{"UID", (*fetch).uid})
+		f.add(fetchItem{name: "UID", write: (*fetch).uid})
 	}
 }
