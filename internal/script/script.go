@@ -148,6 +148,10 @@ func (s *Script) parseStep(line int, text string) error {
 			return fmt.Errorf("unknown server %q", words[0])
 		}
 		s.Shared = true
+	case "deliver", "write":
+		if err := checkCall(words[1:]); err != nil {
+			return err
+		}
 	case "file", "nofile":
 		if _, err := parseTemplate(words[0]); err != nil {
 			return err

@@ -22,6 +22,8 @@ func TestParseErrors(t *testing.T) {
 		"bad regexp":         "# x\nS: {{/(/}}\n",
 		"open quote":         "# x\nC: {{literal \"x}}\n",
 		"too many arguments": "# x\nrename a b c\n",
+		"function of write":  "# x\nwrite a figurative \"x\"\n",
+		"repeat nothing":     "# x\ndeliver a repeat 2\n",
 		"only without why":   "# x\nonly ours:\nlogin\n",
 		"twice a section":    "# x\nlogin\n-- a --\n-- a --\n",
 	} {

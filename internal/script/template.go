@@ -53,19 +53,27 @@ func parseTemplate(text string) ([]token, error) {
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case len(words) == 0:
-			return nil, fmt.Errorf("empty {{}}")
-		case len(words) > 1:
-			if n, known := functions[words[0]]; !known {
-				return nil, fmt.Errorf("unknown function %q", words[0])
-			} else if len(words) < n+2 {
-				return nil, fmt.Errorf("%s needs more arguments", words[0])
-			}
+		if err := checkCall(words); err != nil {
+			return nil, err
 		}
 		out = append(out, token{words: words})
 	}
 	return out, nil
+}
+
+// checkCall says what is wrong with what call is to give the octets of.
+func checkCall(words []string) error {
+	switch {
+	case len(words) == 0:
+		return fmt.Errorf("empty {{}}")
+	case len(words) > 1:
+		if n, known := functions[words[0]]; !known {
+			return fmt.Errorf("unknown function %q", words[0])
+		} else if len(words) < n+2 {
+			return fmt.Errorf("%s needs more arguments", words[0])
+		}
+	}
+	return nil
 }
 
 // splitWords splits at spaces; a string in double quotes is one word, and keeps them.
