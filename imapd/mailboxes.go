@@ -87,13 +87,8 @@ func (c *conn) tellName(name, old string) {
 // leaveIfLost leaves the selected mailbox where this connection itself has deleted or renamed
 // it: others are thrown out, but this one must have its answer.
 func (c *conn) leaveIfLost() {
-	if c.view == nil {
-		return
-	}
-	if u := c.view.Sync(true); u.Lost {
+	if c.view != nil && c.view.MailboxGone() {
 		c.leave()
-	} else {
-		c.tell(u)
 	}
 }
 
