@@ -172,7 +172,8 @@ func (m *Matcher) Text(src io.ReaderAt, s *Structure) (bool, error) {
 // body looks in the body of p, and in the headers of the messages in it, of the
 // other parts if headers is set.
 func (m *Matcher) body(src io.ReaderAt, p *Part, headers bool) (bool, error) {
-	if p.kind == text || p.kind == leaf && strings.HasPrefix(p.MediaType, "message/") {
+	encoded := p.MediaType == global && (p.encoding == cteBase64 || p.encoding == cteQuotedPrintable) // RFC 6532 §3.7 allows it
+	if p.kind == text || encoded || p.kind == leaf && strings.HasPrefix(p.MediaType, "message/") {
 		return m.text(src, p)
 	}
 	for _, child := range p.Children {
@@ -201,7 +202,7 @@ func (m *Matcher) header(src io.ReaderAt, p *Part) (bool, error) {
 	return m.fields(bufs, &bufs.header), nil
 }
 
-// text looks in a part without parts.
+// text looks in a part as it is decoded.
 func (m *Matcher) text(src io.ReaderAt, p *Part) (bool, error) {
 	bufs := matchPool.Get().(*matchBuffers)
 	defer bufs.release()
