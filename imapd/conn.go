@@ -295,6 +295,9 @@ func (c *conn) next() error {
 // ended tells the client why the connection ends, if it can still hear it, and returns the reason
 // for the log.
 func (c *conn) ended(err error) string {
+	if c.view != nil {
+		c.tellHighest() // as in closeView
+	}
 	switch {
 	case errors.Is(err, errShutdown):
 		c.sayBye("[UNAVAILABLE] Server is shutting down")
