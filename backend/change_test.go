@@ -42,11 +42,11 @@ func layouts(t *testing.T, test func(t *testing.T, w *world, l Location)) {
 
 func (w *world) names(a *User) (names []string) {
 	w.t.Helper()
-	list, err := a.List(w.t.Context(), "", []string{"*"}, nil)
+	list, err := a.List(w.t.Context(), "", []string{"*"}, listAll)
 	w.must(err)
 	for _, d := range list {
 		s := d.Mailbox
-		if slices.Contains(d.Attrs, imap.MailboxAttrNoSelect) {
+		if slices.Contains(d.Attrs, imap.MailboxAttrNonExistent) || slices.Contains(d.Attrs, imap.MailboxAttrNoSelect) {
 			s = "(" + s + ")"
 		}
 		names = append(names, s)

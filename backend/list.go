@@ -11,22 +11,12 @@ import (
 // List answers LIST, extended or not (RFC 5258, 6154). ReturnStatus is not
 // its business: imapd asks Status for each. Patterns are matched
 // in linear time. The result is sorted, INBOX first.
-//
-// A nil o is the plain LIST of RFC 3501, in which one empty pattern asks for the
-// separator; it tells of children and special uses, and not of \NonExistent.
 func (u *User) List(ctx context.Context, ref string, list []string, o *imap.ListOptions) ([]imap.ListData, error) {
-	plain := o == nil
-	if plain && len(list) == 1 && list[0] == "" {
-		return []imap.ListData{{Attrs: []imap.MailboxAttr{imap.MailboxAttrNoSelect}, Delim: u.Delimiter()}}, nil
-	}
-	if plain {
-		o = &imap.ListOptions{ReturnChildren: true, ReturnSpecialUse: true}
-	}
 	t, err := u.wholeTree()
 	if err != nil {
 		return nil, err
 	}
-	l := lister{a: u.Account, o: o, plain: plain, patterns: compilePatterns(ref, list, u.loc.separator())}
+	l := lister{a: u.Account, o: o, patterns: compilePatterns(ref, list, u.loc.separator())}
 	if l.uses, err = u.specialUses(t); err != nil {
 		return nil, err
 	}
@@ -91,7 +81,6 @@ func (u *User) noAccess(n *node) bool {
 type lister struct {
 	a          *Account
 	o          *imap.ListOptions
-	plain      bool
 	patterns   patterns
 	uses       map[string][]imap.MailboxAttr
 	subscribed map[string][]string
@@ -188,7 +177,7 @@ func (l *lister) attrs(n *node) []imap.MailboxAttr {
 	attrs := make([]imap.MailboxAttr, 0, 4)
 	switch {
 	case n.Selectable:
-	case n.exists || l.plain:
+	case n.exists:
 		attrs = append(attrs, imap.MailboxAttrNoSelect)
 	default:
 		attrs = append(attrs, imap.MailboxAttrNonExistent)

@@ -70,6 +70,9 @@ func show(list []imap.ListData) (out []string) {
 	return out
 }
 
+// listAll asks for all that plain LIST tells.
+var listAll = &imap.ListOptions{ReturnChildren: true, ReturnSpecialUse: true}
+
 func (w *world) wantList(a *User, o *imap.ListOptions, patterns string, want ...string) {
 	w.t.Helper()
 	list, err := a.List(w.t.Context(), "", strings.Fields(patterns), o)
@@ -96,13 +99,13 @@ func TestTreeMaildirPP(t *testing.T) {
 	w.must(os.Symlink(".Work", filepath.Join(w.root, ".link")))
 	w.must(os.Symlink("gone", filepath.Join(w.root, ".dangling")))
 	a := w.open(Location{})
-	w.wantList(a, nil, "*",
-		"INBOX (HasChildren)", "INBOX.kid", "A (Noselect HasChildren)", "A.B (Noselect HasChildren)", "A.B.C",
-		"Courier-für", "Entwürfe", "R&D", "Work", "bare", "cur", "link", "x (Noselect HasChildren)", "x.z", "x-y")
-	w.wantList(a, nil, "%", "INBOX (HasChildren)", "A (Noselect HasChildren)", "Courier-für", "Entwürfe", "R&D", "Work",
-		"bare", "cur", "link", "x (Noselect HasChildren)", "x-y")
+	w.wantList(a, listAll, "*",
+		"INBOX (HasChildren)", "INBOX.kid", "A (NonExistent HasChildren)", "A.B (NonExistent HasChildren)", "A.B.C",
+		"Courier-für", "Entwürfe", "R&D", "Work", "bare", "cur", "link", "x (NonExistent HasChildren)", "x.z", "x-y")
+	w.wantList(a, listAll, "%", "INBOX (HasChildren)", "A (NonExistent HasChildren)", "Courier-für", "Entwürfe", "R&D", "Work",
+		"bare", "cur", "link", "x (NonExistent HasChildren)", "x-y")
 	w.wantList(a, &imap.ListOptions{ReturnChildren: true}, "A%", "A (NonExistent HasChildren)")
-	w.wantList(a, nil, "inbox.%", "INBOX.kid")
+	w.wantList(a, listAll, "inbox.%", "INBOX.kid")
 	for name, dir := range map[string]string{"Entwürfe": ".Entw&APw-rfe", "Courier-für": ".Courier-für", "R&D": ".R&D",
 		"bare": ".bare", "inbox": ".", "Inbox.kid": ".INBOX.kid", "link": ".link", "cur": ".cur"} {
 		f, err := a.folder(name)
@@ -123,7 +126,7 @@ func TestTreeMaildirPP(t *testing.T) {
 	// What other programs make and remove is seen at once.
 	w.maildir(".Zed")
 	w.must(os.RemoveAll(filepath.Join(w.root, ".A.B.C")))
-	w.wantList(a, nil, "Z* A*", "Zed")
+	w.wantList(a, listAll, "Z* A*", "Zed")
 	_, err := a.folder("A.B.C")
 	wantCode(t, err, "NONEXISTENT")
 }
@@ -134,17 +137,17 @@ func TestTreeSameTick(t *testing.T) {
 	a := w.open(Location{})
 	fi, err := os.Stat(w.root)
 	w.must(err)
-	w.wantList(a, nil, "*", "INBOX", "a")
+	w.wantList(a, listAll, "*", "INBOX", "a")
 	w.maildir(".b")
 	w.must(os.Chtimes(w.root, fi.ModTime(), fi.ModTime()))
-	w.wantList(a, nil, "*", "INBOX", "a", "b")
+	w.wantList(a, listAll, "*", "INBOX", "a", "b")
 }
 
 // Two directories of one name are both reached.
 func TestTreeCollision(t *testing.T) {
 	w := newWorld(t, ".Entwürfe", ".Entw&APw-rfe", ".a\nb", ".a\rb", ".a\tb", ".INBOX")
 	a := w.open(Location{})
-	w.wantList(a, nil, "*", "INBOX", "Entwürfe", "Entwürfe~2", "INBOX~2", "a\ufffdb", "a\ufffdb~2", "a\ufffdb~3")
+	w.wantList(a, listAll, "*", "INBOX", "Entwürfe", "Entwürfe~2", "INBOX~2", "a\ufffdb", "a\ufffdb~2", "a\ufffdb~3")
 	f, err := a.folder("Entwürfe")
 	w.must(err)
 	if f.Dir != ".Entw&APw-rfe" {
@@ -158,8 +161,8 @@ func TestTreeCollision(t *testing.T) {
 func TestTreePrefix(t *testing.T) {
 	w := newWorld(t, ".Kid", ".Kid.x", ".INBOX")
 	a := w.open(Location{Prefix: "INBOX."})
-	w.wantList(a, nil, "*", "INBOX (HasChildren)", "INBOX.INBOX", "INBOX.Kid (HasChildren)", "INBOX.Kid.x")
-	w.wantList(a, nil, "%", "INBOX (HasChildren)")
+	w.wantList(a, listAll, "*", "INBOX (HasChildren)", "INBOX.INBOX", "INBOX.Kid (HasChildren)", "INBOX.Kid.x")
+	w.wantList(a, listAll, "%", "INBOX (HasChildren)")
 	if ns := a.Namespaces(); len(ns.Personal) != 1 || ns.Personal[0] != (imap.NamespaceDescriptor{Prefix: "INBOX.", Delim: '.'}) {
 		t.Errorf("namespaces %+v", ns)
 	}
@@ -170,8 +173,8 @@ func TestTreePrefix(t *testing.T) {
 		t.Error("the folder lies elsewhere")
 	}
 	other := w.open(Location{Prefix: "Mail/", Separator: '/'})
-	w.wantList(other, nil, "%", "INBOX", "Mail (Noselect HasChildren)")
-	w.wantList(other, nil, "Mail/%", "Mail/INBOX", "Mail/Kid (HasChildren)", "Mail/New (Noselect HasChildren)")
+	w.wantList(other, listAll, "%", "INBOX", "Mail (NonExistent HasChildren)")
+	w.wantList(other, listAll, "Mail/%", "Mail/INBOX", "Mail/Kid (HasChildren)", "Mail/New (NonExistent HasChildren)")
 	wantCode(t, other.Create(t.Context(), "Mail", nil), "CANNOT")
 	wantCode(t, other.Rename(t.Context(), "Mail", "Mail/x"), "CANNOT")
 	wantCode(t, other.Delete(t.Context(), "Mail"), "HASCHILDREN")
@@ -183,7 +186,7 @@ func TestTreeFS(t *testing.T) {
 	w.must(os.Symlink("..", filepath.Join(w.root, "Work/loop")))
 	w.must(os.MkdirAll(filepath.Join(w.root, "ctl/Work"), 0o700))
 	a := w.open(Location{Layout: FS, Control: filepath.Join(w.root, "ctl")})
-	w.wantList(a, nil, "*", "INBOX (HasChildren)", "INBOX/kid", ".hid", "A.B",
+	w.wantList(a, listAll, "*", "INBOX (HasChildren)", "INBOX/kid", ".hid", "A.B",
 		"Entwürfe (Noselect HasChildren)", "Entwürfe/x", "Work (HasChildren)", "Work/Sub",
 		"bare (Noselect)", "only (Noselect HasChildren)", "only/parent (Noselect HasChildren)", "only/parent/child")
 	_, err := a.folder("bare")
@@ -199,16 +202,16 @@ func TestTreeFS(t *testing.T) {
 	}
 	// A change below is seen though the root has not moved.
 	w.maildir("Work/Sub/deep")
-	w.wantList(a, nil, "Work/*", "Work/Sub (HasChildren)", "Work/Sub/deep")
+	w.wantList(a, listAll, "Work/*", "Work/Sub (HasChildren)", "Work/Sub/deep")
 	w.must(os.RemoveAll(filepath.Join(w.root, "Work/Sub/cur")))
-	w.wantList(a, nil, "Work/S*", "Work/Sub (Noselect HasChildren)", "Work/Sub/deep")
+	w.wantList(a, listAll, "Work/S*", "Work/Sub (Noselect HasChildren)", "Work/Sub/deep")
 }
 
 func TestTreeDirName(t *testing.T) {
 	w := newWorld(t, "INBOX/mAildir", "INBOX/kid/mAildir", "Work/mAildir")
 	w.must(os.MkdirAll(filepath.Join(w.root, "Work/bare"), 0o700))
 	a := w.open(Location{Layout: FS, DirName: "mAildir"})
-	w.wantList(a, nil, "*", "INBOX (HasChildren)", "INBOX/kid", "Work (HasChildren)", "Work/bare (Noselect)")
+	w.wantList(a, listAll, "*", "INBOX (HasChildren)", "INBOX/kid", "Work (HasChildren)", "Work/bare (Noselect)")
 	w.deliver("INBOX/mAildir", "", "x")
 	if v := w.sel(a, "inbox", false); v.Len() != 1 {
 		t.Errorf("INBOX has %d messages", v.Len())
@@ -216,7 +219,7 @@ func TestTreeDirName(t *testing.T) {
 	w.must(a.Create(t.Context(), "Work/Sub", nil))
 	w.must(a.Rename(t.Context(), "Work", "Play"))
 	w.must(a.Delete(t.Context(), "Play"))
-	w.wantList(a, nil, "*", "INBOX (HasChildren)", "INBOX/kid", "Play (Noselect HasChildren)", "Play/Sub", "Play/bare (Noselect)")
+	w.wantList(a, listAll, "*", "INBOX (HasChildren)", "INBOX/kid", "Play (Noselect HasChildren)", "Play/Sub", "Play/bare (Noselect)")
 	if !w.exists("Play/Sub/mAildir/cur") || w.exists("Play/mAildir") {
 		t.Error("the folders lie elsewhere")
 	}
@@ -229,7 +232,7 @@ func TestTreeBounds(t *testing.T) {
 	w.must(os.Symlink(".", filepath.Join(w.root, "d/self")))
 	w.must(os.Symlink("../..", filepath.Join(w.root, "d/d/up")))
 	a := w.open(Location{Layout: FS})
-	list, err := a.List(t.Context(), "", []string{"*"}, nil)
+	list, err := a.List(t.Context(), "", []string{"*"}, listAll)
 	w.must(err)
 	if len(list) > 2*maxLevels {
 		t.Errorf("%d names", len(list))
@@ -245,13 +248,13 @@ func TestSymlinks(t *testing.T) {
 			w.must(os.Symlink(filepath.Join(outside.root, "mail"), filepath.Join(w.root, ".out")))
 			a := w.open(Location{FollowSymlinks: follow})
 			if !follow {
-				w.wantList(a, nil, "*", "INBOX", "Work")
+				w.wantList(a, listAll, "*", "INBOX", "Work")
 				_, err := a.Select(t.Context(), "out", false)
 				wantCode(t, err, "NONEXISTENT")
 				wantCode(t, a.Create(t.Context(), "out", nil), "CANNOT")
 				return
 			}
-			w.wantList(a, nil, "*", "INBOX", "Work", "out")
+			w.wantList(a, listAll, "*", "INBOX", "Work", "out")
 			if v := w.sel(a, "out", false); v.Len() != 1 {
 				t.Errorf("%d messages", v.Len())
 			}
@@ -271,7 +274,7 @@ func TestSweep(t *testing.T) {
 	hours := time.Now().Add(-2 * time.Hour)
 	w.must(os.Chtimes(filepath.Join(w.root, old), hours, hours))
 	a := w.open(Location{})
-	w.wantList(a, nil, "*", "INBOX")
+	w.wantList(a, listAll, "*", "INBOX")
 	for deadline := time.Now().Add(10 * time.Second); w.exists(old); {
 		if time.Now().After(deadline) {
 			t.Fatal("it stays")
@@ -290,12 +293,12 @@ func TestListThousand(t *testing.T) {
 	}
 	a := w.open(Location{})
 	ctx, cancel := context.WithCancel(t.Context())
-	list, err := a.List(ctx, "", []string{"*"}, nil)
+	list, err := a.List(ctx, "", []string{"*"}, listAll)
 	if w.must(err); len(list) != 1001 || list[1].Mailbox != "f000" || list[1000].Mailbox != "f999" {
 		t.Errorf("%d names", len(list))
 	}
 	cancel()
-	if _, err := a.List(ctx, "", []string{"*"}, nil); !errors.Is(err, context.Canceled) {
+	if _, err := a.List(ctx, "", []string{"*"}, listAll); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

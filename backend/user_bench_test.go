@@ -37,7 +37,7 @@ func BenchmarkListShared(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		list, err := u.List(b.Context(), "", []string{"*"}, nil)
+		list, err := u.List(b.Context(), "", []string{"*"}, listAll)
 		if err != nil || len(list) != 1002 {
 			b.Fatal(len(list), err)
 		}
