@@ -190,27 +190,26 @@ func (c *conn) notifySet(ctx context.Context, a *notifyArgs) error {
 	if a.unsupported {
 		return errBadEvent
 	}
+	// What can fail comes first: then all stays as it was.
 	n := a.selected
 	scopes := slices.DeleteFunc(a.scopes, func(s backend.Scope) bool { return s.Events == 0 })
-	if len(scopes) > 0 {
-		var err error
-		if n.monitor, err = c.account.Monitor(scopes); err != nil {
-			return err
-		}
+	closed, err := c.account.NoAccess(scopes)
+	if err == nil && c.view != nil {
+		err = c.view.Poll(ctx)
+	}
+	if err == nil && len(scopes) > 0 {
+		n.monitor, err = c.account.Monitor(scopes)
+	}
+	if err != nil {
+		return err
 	}
 	c.setNotify(nil)
 	if c.view != nil {
-		if err := c.view.Poll(ctx); err != nil {
-			n.close()
-			return err
-		}
 		c.tellUntold()
 		c.update(true)
 	}
 	c.setNotify(&n)
-	if err := c.tellNoAccess(scopes); err != nil {
-		return err
-	}
+	c.tellNoAccess(closed)
 	if a.status && n.monitor != nil {
 		return c.notifyStatus(ctx)
 	}
@@ -230,17 +229,12 @@ func (c *conn) tellUntold() {
 }
 
 // tellNoAccess tells which of the mailboxes that are asked for the user may not read (RFC 5465 §3.1).
-func (c *conn) tellNoAccess(scopes []backend.Scope) error {
-	names, err := c.account.NoAccess(scopes)
-	if err != nil {
-		return err
-	}
+func (c *conn) tellNoAccess(names []string) {
 	changes := make([]backend.NameChange, len(names))
 	for i, name := range names {
 		changes[i].Name = name
 	}
 	c.nameChanges(changes)
-	return nil
 }
 
 // notifyStatus tells the state of all mailboxes but the selected one, from which changes count.
