@@ -110,7 +110,7 @@ func (mb *Mailbox) settleChanges(ctx context.Context, changes []watcher.Change) 
 	now := mb.snap.Load()
 	last := lastSeen(changes)
 	for base, x := range last {
-		if known, _ := now.find(mb.uidOf(base)); known != nil && x.name == known.name && x.inNew == known.inNew {
+		if known, _ := now.find(mb.uidOf(base)); known != nil && x.seen == known.at() {
 			delete(last, base) // our own change
 		}
 	}
@@ -125,7 +125,7 @@ func (mb *Mailbox) settleChanges(ctx context.Context, changes []watcher.Change) 
 		case x.name != "" && mb.d.of(x.inNew).exists(x.name):
 			mb.sight(&s, x.name, x.inNew)
 		case known != nil && mb.d.of(known.inNew).exists(known.name):
-		case known != nil && !x.moved && x.name == "" && x.gone == seen{name: known.name, inNew: known.inNew}:
+		case known != nil && !x.moved && x.name == "" && x.gone == known.at():
 			s.removed = append(s.removed, uid) // unlinked under the only name it had
 		case known != nil:
 			return mb.scan(ctx) // renamed to who knows what

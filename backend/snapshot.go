@@ -22,6 +22,9 @@ type msg struct {
 // base is the part of the name that stays: up to the first ':'.
 func (m *msg) base() string { return baseOf(m.name) }
 
+// at is where the message is, as a look at names sees it.
+func (m *msg) at() seen { return seen{name: m.name, inNew: m.inNew} }
+
 // chunk is a run of messages in ascending order of UID, 1 to chunkLen of them.
 // Immutable once it is part of a published snapshot.
 type chunk struct {
