@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,6 +110,44 @@ func TestKeywordIsNamedLaterStill(t *testing.T) {
 	v.Sync(true)
 	if got := string(v.AppendFlags(nil, 1, false)); got != "$Label" {
 		t.Errorf("told %q", got)
+	}
+}
+
+// Dovecot expunges messages, and leaves them out of a new uidlist, before their events arrive: the names that are gone have no UID then.
+func TestExpungedAndOutOfTheList(t *testing.T) {
+	for _, of := range []struct {
+		name string
+		look func(w *world, v *View)
+	}{
+		{"looking", func(*world, *View) {}},
+		{"delivering", func(w *world, _ *View) { w.deliver(".", "", "3\n") }},
+		{"under our lock", func(w *world, v *View) { // for another reason, before anybody looks at what has happened
+			w.must(v.mb.enter(t.Context()))
+			defer v.mb.leave()
+			tx, err := v.mb.lock(t.Context())
+			w.must(err)
+			w.must(tx.Unlock())
+		}},
+	} {
+		t.Run(of.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.deliver(".", "cur/1.first:2,", "1\n")
+			w.deliver(".", "cur/2.second:2,", "2\n")
+			v := w.sel(w.startWatching(Location{Root: w.root, Separator: '.'}, watcher.Options{Window: time.Hour}), "INBOX", false)
+			w.must(v.Poll(t.Context())) // followed from here on
+			w.must(os.Remove(filepath.Join(w.root, "cur", "1.first:2,")))
+			list := filepath.Join(w.root, "dovecot-uidlist")
+			text, err := os.ReadFile(list)
+			w.must(err)
+			lines := strings.Split(string(text), "\n")
+			w.must(os.WriteFile(list+".new", []byte(strings.Join(slices.Delete(lines, 1, 2), "\n")), 0o600))
+			w.must(os.Rename(list+".new", list))
+			of.look(w, v)
+			w.must(v.Poll(t.Context()))
+			if u := v.Sync(true); len(u.Expunged) != 1 || v.UID(1) != 2 {
+				t.Errorf("told %+v", u)
+			}
+		})
 	}
 }
 

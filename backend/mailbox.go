@@ -39,6 +39,7 @@ type Mailbox struct {
 	followed     bool        // watch has told of all changes after them, or is about to
 	unsettled    bool        // something that was heard of is not in snap: the next look is at the whole folder
 	retry        *time.Timer // for unsettled
+	dropped      int         // list.Dropped at the last look at the whole folder
 	lastTrouble  string      // logged already
 	uidValidity  uint32      // written by load only, read by all after it
 	guid         string      // likewise

@@ -44,11 +44,12 @@ func (mb *Mailbox) scan(ctx context.Context) error {
 		mb.lose()
 		return nil
 	}
+	dropped := mb.list.Dropped()
 	s, err := mb.lookWell(curAt, newAt)
 	if err != nil {
 		return err
 	}
-	mb.curAt, mb.newAt, mb.unsettled = curAt, newAt, false
+	mb.curAt, mb.newAt, mb.unsettled, mb.dropped = curAt, newAt, false, dropped
 	return mb.settle(ctx, s, mb.scan)
 }
 
@@ -122,10 +123,10 @@ func (mb *Mailbox) refresh() (reset bool, err error) {
 
 // refreshPart is refresh for those who look at a part of the folder only. again
 // says that this is not enough: another server has given out UIDs, of which we
-// must know all messages.
+// must know all messages, or has dropped some, whose names lead to no message any more.
 func (mb *Mailbox) refreshPart() (again bool, err error) {
 	reset, err := mb.refresh()
-	return reset || mb.reread || mb.list.UIDNext() != mb.snap.Load().uidNext, err
+	return reset || mb.reread || mb.list.UIDNext() != mb.snap.Load().uidNext || mb.list.Dropped() != mb.dropped, err
 }
 
 // maxLooks is how often a folder is read in which others rename all the time. In a test of a program that does nothing

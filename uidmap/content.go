@@ -91,19 +91,21 @@ func (c *content) byUID(uid uint32) *rec {
 	return &c.recs[i]
 }
 
-// contradicts reports whether a UID names different messages in c and in older.
-func (c *content) contradicts(older *content) bool {
+// compare reports whether a UID names different messages in c and in older, and whether c lacks messages that older has.
+func (c *content) compare(older *content) (contradicts, lacks bool) {
 	i := 0
 	for k := range older.recs {
 		o := &older.recs[k]
 		for i < len(c.recs) && c.recs[i].uid < o.uid {
 			i++
 		}
-		if i < len(c.recs) && c.recs[i].uid == o.uid && c.recs[i].name() != o.name() {
-			return true
+		if i == len(c.recs) || c.recs[i].uid != o.uid {
+			lacks = lacks || !o.dead
+		} else if c.recs[i].name() != o.name() {
+			return true, lacks
 		}
 	}
-	return false
+	return false, lacks
 }
 
 // index finds records by name: a hash table of record numbers, counted from 1, with

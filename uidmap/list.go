@@ -15,7 +15,7 @@ const listFile = "dovecot-uidlist"
 
 // List is the dovecot-uidlist of one folder, read into memory. Its methods
 // must not run at the same time as each other or those of its Tx, except that
-// any number of Lookup, All, Len, LenFrom and the header's values may.
+// any number of Lookup, All, Len, LenFrom, Dropped and the header's values may.
 type List struct {
 	folder
 	locker locker
@@ -24,6 +24,7 @@ type List struct {
 
 	*content             // nil before the first read
 	info     os.FileInfo // the file that content was read from
+	dropped  int         // see Dropped
 
 	// What the next holder of the lock must mend.
 	suspect   bool // a write failed half-way: trust nothing in memory, append nothing
@@ -91,6 +92,10 @@ func (l *List) LenFrom(uid uint32) (n int) {
 	}
 	return n
 }
+
+// Dropped counts how often another program has written a list without records that were known here, as Dovecot does
+// after expunges: what Lookup found before, it may not find any more.
+func (l *List) Dropped() int { return l.dropped }
 
 // Lookup finds the record of a base name.
 func (l *List) Lookup(base string) (Record, bool) {
@@ -180,8 +185,12 @@ func (l *List) load() error {
 		return err
 	}
 	if old := l.content; old != nil && old.validity == c.validity {
-		if c.contradicts(old) {
+		contradicts, lacks := c.compare(old)
+		if contradicts {
 			return &clash{c}
+		}
+		if lacks {
+			l.dropped++
 		}
 		if c.next < old.next {
 			// Another program lost some lines, say by a restored backup.

@@ -178,10 +178,19 @@ func TestRefresh(t *testing.T) {
 		t.Errorf("UIDNEXT %d", l.UIDNext())
 	}
 
+	dropped := func(want int) {
+		t.Helper()
+		if n := l.Dropped(); n != want {
+			t.Errorf("Dropped: %d, want %d", n, want)
+		}
+	}
+	dropped(0)
+
 	// Replaced, by a longer file with the same header, in the same inode.
 	header, _, _ := strings.Cut(dovecotList, "\n")
 	a.write(listFile, header+"\n8 :eight\n9 :"+strings.Repeat("nine", 100)+"\n")
 	refresh(false, "8=eight", "9="+strings.Repeat("nine", 100))
+	dropped(1)
 
 	// Replaced by rename.
 	a.write("new", "3 V1795448403 N20 G"+guid+"\n8 :eight\n")
@@ -189,9 +198,16 @@ func TestRefresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	refresh(false, "8=eight")
+	dropped(2)
 	if l.UIDNext() != 20 {
 		t.Errorf("UIDNEXT %d", l.UIDNext())
 	}
+	a.write(listFile, "3 V1795448403 N20 G"+guid+"\n8 :eight\n16 :u\n17 :v\n18 :w\n19 :x\n") // nothing is left out
+	refresh(false, "8=eight", "16=u", "17=v", "18=w", "19=x")
+	forget(t, l, 8)
+	a.write(listFile, "3 V1795448403 N20 G"+guid+"\n16 :u\n17 :v\n18 :w\n19 :x\n") // only what we have dropped ourselves
+	refresh(false, "16=u", "17=v", "18=w", "19=x")
+	dropped(2)
 
 	a.write("new", "3 V1795448404 N3 G"+guid+"\n2 :eight\n")
 	if err := os.Rename(filepath.Join(a.path, "new"), filepath.Join(a.path, listFile)); err != nil {
