@@ -137,8 +137,15 @@ func (x *program) change() (what string) {
 		from := x.glob(x.base[i])
 		if x.r.IntN(3) == 0 {
 			if os.Remove(from) == nil {
+				base := x.base[i]
 				x.base = append(x.base[:i], x.base[i+1:]...)
-				return "removal of " + from
+				if x.r.IntN(2) == 0 {
+					return "removal of " + from
+				}
+				if err := x.w.compact(base); err != nil {
+					t.Error(err)
+				}
+				return "removal from disk and uidlist of " + from
 			}
 			continue
 		}
