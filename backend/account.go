@@ -41,6 +41,7 @@ type Account struct {
 
 	mu    sync.Mutex
 	boxes map[string]*Mailbox // by directory
+	guids map[string]folder   // of those that were opened; see ownGUID
 	// closing are those that leave memory just now, by directory. Who wants one waits for its channel to be closed: two
 	// Mailboxes of one folder would take each other's files for those of another process.
 	closing map[string]chan struct{}
@@ -48,7 +49,7 @@ type Account struct {
 
 // openAccount opens the files of an account that is not open yet.
 func openAccount(_ context.Context, b *Backend, user string, loc Location, create bool) (_ *Account, err error) {
-	a := &Account{b: b, user: user, loc: loc, boxes: make(map[string]*Mailbox), closing: make(map[string]chan struct{})}
+	a := &Account{b: b, user: user, loc: loc, boxes: make(map[string]*Mailbox), guids: make(map[string]folder), closing: make(map[string]chan struct{})}
 	a.lookout = newLookout(a)
 	a.quota = newQuota(a)
 	defer func() {

@@ -138,6 +138,7 @@ func (mb *Mailbox) load(ctx context.Context) (err error) {
 	if mb.keywords, err = uidmap.OpenKeywords(mb.f.control.root, mb.f.control.dir, o); err != nil {
 		return err
 	}
+	mb.trouble("can't give a copied folder a GUID of its own", mb.ownGUID(ctx))
 	mb.uidValidity, mb.guid = mb.list.UIDValidity(), mb.list.GUID()
 	mb.loadModSeqs()
 	if mb.modseqs.known == nil { // we may have been killed

@@ -1,12 +1,16 @@
 package backend
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
+	"os"
 
 	"maildir-imapd/index"
 	"maildir-imapd/message"
+	"maildir-imapd/uidmap"
 )
 
 // Object identifiers (RFC 8474).
@@ -140,3 +144,37 @@ func (t tee) ReadAt(p []byte, off int64) (int, error) {
 func (v *View) MailboxID() string { return v.mb.id() }
 
 func (mb *Mailbox) id() string { return "F" + mb.guid }
+
+// ownGUID sees to it that no two folders of the account have one GUID, as they do after one was copied with its uidlist: two mailboxes
+// must not have the same MAILBOXID (RFC 8474 §4). It keeps that which was opened first. The turn is held.
+func (mb *Mailbox) ownGUID(ctx context.Context) error {
+	a, guid := mb.a, mb.list.GUID()
+	a.mu.Lock()
+	other, known := a.guids[guid]
+	a.mu.Unlock()
+	if known && other.Dir != mb.f.Dir && other.control.isCopy(mb.f.control, guid) {
+		tx, err := mb.list.Lock(ctx)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(tx.NewGUID(), tx.Unlock()); err != nil {
+			return err
+		}
+		mb.log.Warn("the folder was copied, and has a GUID of its own now", "from", other.Name, "before", guid, "now", mb.list.GUID())
+	}
+	a.mu.Lock()
+	a.guids[mb.list.GUID()] = mb.f
+	a.mu.Unlock()
+	return nil
+}
+
+// isCopy reports whether the folder with this GUID in p is still there, and is not the one in q: that may be p under a new name, or by a symlink.
+func (p place) isCopy(q place, guid string) bool {
+	other, err := uidmap.GUID(p.root, p.dir)
+	if err != nil || other != guid {
+		return false
+	}
+	a, errA := p.root.Stat(p.dir)
+	b, errB := q.root.Stat(q.dir)
+	return errA == nil && errB == nil && !os.SameFile(a, b)
+}

@@ -319,3 +319,35 @@ func TestMailboxID(t *testing.T) {
 		t.Error("there is one of no mailbox")
 	}
 }
+
+// A folder that was copied with all its files has a MAILBOXID of its own from the time on that both are known, and the same UIDs. One that is
+// reached under two names, or has another name now, is no copy.
+func TestMailboxIDOfACopy(t *testing.T) {
+	w := newWorld(t, ".foo")
+	w.deliver(".foo", "cur/1.x:2,", "x\n")
+	a := w.start()
+	id := func(a *User, name string) string {
+		t.Helper()
+		id, err := a.MailboxID(t.Context(), name)
+		w.must(err)
+		return id
+	}
+	foo := id(a, "foo")
+	validity, _ := w.peek(a, "foo")
+	w.must(os.CopyFS(filepath.Join(w.root, ".bar"), os.DirFS(filepath.Join(w.root, ".foo"))))
+	bar := id(a, "bar")
+	if bar == foo {
+		t.Error("two mailboxes have one MAILBOXID")
+	}
+	if v, n := w.peek(a, "bar"); v != validity || n != 1 {
+		t.Errorf("the copy has UIDVALIDITY %d and %d messages", v, n)
+	}
+	w.must(os.Rename(filepath.Join(w.root, ".foo"), filepath.Join(w.root, ".renamed")))
+	w.must(os.Symlink(".renamed", filepath.Join(w.root, ".link")))
+	if id(a, "renamed") != foo || id(a, "link") != foo {
+		t.Error("a new name has changed it")
+	}
+	if a := w.start(); id(a, "bar") != bar || id(a, "link") != foo || id(a, "renamed") != foo {
+		t.Error("it has changed at a start")
+	}
+}

@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
+	"path"
 	"slices"
+	"strings"
 )
 
 const listFile = "dovecot-uidlist"
@@ -68,6 +71,24 @@ func OpenList(ctx context.Context, root *os.Root, dir string, next func(context.
 		return nil, err
 	}
 	return l, t.Unlock()
+}
+
+// GUID reads the G of the list that lies in dir, "" where it has none.
+func GUID(root *os.Root, dir string) (string, error) {
+	f, _, err := open(root, path.Join(dir, listFile), os.O_RDONLY)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	head := make([]byte, 4096)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && err != io.EOF {
+		return "", err
+	}
+	line, _, _ := strings.Cut(string(head[:n]), "\n")
+	var c content
+	err = c.parseHeader(line)
+	return c.guid, err
 }
 
 // UIDValidity of the folder, never 0.

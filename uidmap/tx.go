@@ -175,5 +175,15 @@ func (t *Tx) Forget(uids []uint32) error {
 	return nil
 }
 
+// NewGUID gives the folder another G, as a copy of another folder needs one.
+func (t *Tx) NewGUID() error {
+	if err := t.recover(); err != nil {
+		return err
+	}
+	c := *t.l.content
+	c.guid = newGUID()
+	return t.l.replaceWith(t.lock, &c, "")
+}
+
 // Unlock removes the lock file. ErrLockLost says that it was overridden meanwhile.
 func (t *Tx) Unlock() error { return t.lock.release() }
