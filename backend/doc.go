@@ -47,8 +47,8 @@
 // # Order of locks
 //
 // lookout.looking, that of a user's own account before that of a shared one; then Account.folders.change (CREATE, DELETE, RENAME, SETACL, GETMETADATA of what is shared); then folders.mu or Account.subsMu; then
-// Account.mu; then mailbox turns in the order of their folders' paths; then
-// dovecot-uidlist.lock of these folders in the same order; then Mailbox.mu; then
+// mailbox turns in the order of their folders' paths; then
+// dovecot-uidlist.lock of these folders in the same order; then Account.mu or Mailbox.mu; then
 // View.mu. A quota is counted before turns are taken (quota.counting, then folders.mu or
 // quota.mu); quota.mu may also be taken with turns held, and Backend.mu within it. lookout.mu may be taken with turns
 // held, and within it monitor.mu, and within that Account.mu. Of an index.Folder, what is called with a turn held
