@@ -210,3 +210,26 @@ func TestUnlinkedUnderOldName(t *testing.T) {
 		t.Errorf("told %+v", u)
 	}
 }
+
+// writeList writes a dovecot-uidlist as Dovecot does.
+func (w *world) writeList(text string) {
+	w.t.Helper()
+	list := filepath.Join(w.root, "dovecot-uidlist")
+	w.must(os.WriteFile(list+".new", []byte(text), 0o600))
+	w.must(os.Rename(list+".new", list))
+}
+
+// A list with another UIDVALIDITY ends the mailbox, whichever look finds it: no UID of it is shown under the old one.
+func TestOtherUIDValidityByEvents(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(".", "cur/1.first:2,", "1\n")
+	w.deliver(".", "cur/2.second:2,", "2\n")
+	v := w.sel(w.startWatching(Location{Root: w.root, Separator: '.'}, watcher.Options{Window: time.Hour}), "INBOX", false)
+	w.must(v.Poll(t.Context())) // followed from here on
+	w.writeList("3 V99 N3 G0123456789abcdef0123456789abcdef\n1 :2.second\n2 :1.first\n")
+	w.rename("cur/1.first:2,", "cur/1.first:2,S")
+	w.must(v.Poll(t.Context()))
+	if u := v.Sync(true); !u.Lost {
+		t.Errorf("told %+v; UID %d is %s now", u, v.told.at(2).uid, v.told.at(2).name)
+	}
+}

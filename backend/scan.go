@@ -111,14 +111,15 @@ func (mb *Mailbox) sameFolder() (bool, error) {
 	return true, nil
 }
 
-// refresh reads what other programs wrote to the folder's files.
+// refresh reads what other programs wrote to the folder's files. reset says that the list has another UIDVALIDITY than the mailbox:
+// also where that was read before, by a look at a part of the folder or for a lock that could not be had.
 func (mb *Mailbox) refresh() (reset bool, err error) {
-	if reset, err = mb.list.Refresh(); err != nil {
+	if _, err := mb.list.Refresh(); err != nil {
 		return false, err
 	}
 	changed, err := mb.keywords.Refresh()
 	mb.reread = mb.reread || changed
-	return reset, err
+	return mb.list.UIDValidity() != mb.uidValidity, err
 }
 
 // refreshPart is refresh for those who look at a part of the folder only. again
