@@ -35,6 +35,16 @@ func (mb *Mailbox) freshen(ctx context.Context) error {
 	return err
 }
 
+// freshenNamed is freshen for those who come from outside with the mailbox's name: one that turns out to be lost is not what they want
+// (errNonExistent). The turn is held.
+func (mb *Mailbox) freshenNamed(ctx context.Context) error {
+	err := mb.freshen(ctx)
+	if err == nil && mb.isGone() {
+		err = errNonExistent
+	}
+	return err
+}
+
 // firstScan is the scan of a folder that is being opened. One that was changed just now would have to be read a second time, since it
 // may have changed behind the first look within the same tick of the clock: so it is watched from before that on. The turn is held.
 func (mb *Mailbox) firstScan(ctx context.Context) error {

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -231,5 +232,29 @@ func TestOtherUIDValidityByEvents(t *testing.T) {
 	w.must(v.Poll(t.Context()))
 	if u := v.Sync(true); !u.Lost {
 		t.Errorf("told %+v; UID %d is %s now", u, v.told.at(2).uid, v.told.at(2).name)
+	}
+}
+
+// Who selects a mailbox, or asks for its STATUS, when its list has another UIDVALIDITY gets the mailbox that it is now.
+func TestOtherUIDValidityAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(".", "cur/1.first:2,", "1\n")
+	a := w.start()
+	w.peek(a, "INBOX")
+	ask := map[uint32]func() (validity, n uint32){
+		98: func() (uint32, uint32) { return w.peek(a, "INBOX") },
+		99: func() (uint32, uint32) {
+			d, _, err := a.Status(t.Context(), "INBOX", &imap.StatusOptions{NumMessages: true})
+			w.must(err)
+			return d.UIDValidity, *d.NumMessages
+		},
+	}
+	for validity, what := range ask {
+		w.writeList(fmt.Sprintf("3 V%d N5 G0123456789abcdef0123456789abcdef\n4 :1.first\n", validity))
+		w.rename("cur/1.first:2,", "cur/1.first:2,S")
+		if got, n := what(); got != validity || n != 1 {
+			t.Errorf("UIDVALIDITY %d, want %d; %d messages", got, validity, n)
+		}
+		w.rename("cur/1.first:2,S", "cur/1.first:2,")
 	}
 }

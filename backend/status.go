@@ -7,12 +7,12 @@ import (
 )
 
 // status answers STATUS (RFC 3501 §6.3.10, RFC 8438); it looks at the disk
-// first. It takes no message's \Recent.
+// first. It takes no message's \Recent. A mailbox that is lost then gives errNonExistent.
 func (mb *Mailbox) status(ctx context.Context, name string, o *imap.StatusOptions) (*imap.StatusData, error) {
 	if err := mb.enter(ctx); err != nil {
 		return nil, err
 	}
-	err := mb.freshen(ctx)
+	err := mb.freshenNamed(ctx)
 	mb.leave()
 	if err != nil {
 		return nil, err

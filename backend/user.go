@@ -246,13 +246,19 @@ func (u *User) mayHold(a *Account, s *share, from, to string) error {
 
 // Status answers STATUS (RFC 3501 §6.3.10, RFC 8438), with the MAILBOXID (RFC 8474 §4.3).
 func (u *User) Status(ctx context.Context, name string, o *imap.StatusOptions) (data *imap.StatusData, mailboxID string, err error) {
-	mb, _, err := u.mailbox(ctx, name, RightRead)
-	if err != nil {
-		return nil, "", err
+	for {
+		mb, _, err := u.mailbox(ctx, name, RightRead)
+		if err != nil {
+			return nil, "", err
+		}
+		data, err = mb.status(ctx, name, o)
+		id, lost := mb.id(), mb.isGone()
+		mb.release()
+		if err == nil || !lost || ctx.Err() != nil {
+			return data, id, err
+		}
+		// Removed meanwhile, and perhaps made again: take the new one.
 	}
-	defer mb.release()
-	data, err = mb.status(ctx, name, o)
-	return data, mb.id(), err
 }
 
 // MailboxID is the MAILBOXID of a mailbox, for who has just made it: it asks for no rights. A separator at the end does not count, as in Create.

@@ -82,7 +82,7 @@ func (v *View) attach(ctx context.Context) error {
 		return err
 	}
 	mb.addView(v)
-	err := mb.freshen(ctx)
+	err := mb.freshenNamed(ctx)
 	v.told = mb.snap.Load()
 	mb.leave()
 	if err != nil {
