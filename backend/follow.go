@@ -120,7 +120,7 @@ func (mb *Mailbox) settleChanges(ctx context.Context, changes []watcher.Change) 
 	now := mb.snap.Load()
 	last := lastSeen(changes)
 	for base, x := range last {
-		if known, _ := now.find(mb.uidOf(base)); known != nil && x.seen == known.at() {
+		if known, _ := now.find(mb.uidOf(base)); known != nil && x.seen == known.at() && !x.twice && !mb.doubles[base] {
 			delete(last, base) // our own change
 		}
 	}
@@ -131,10 +131,14 @@ func (mb *Mailbox) settleChanges(ctx context.Context, changes []watcher.Change) 
 	for base, x := range last {
 		uid := mb.uidOf(base)
 		known, _ := now.find(uid)
+		came := x.name != "" && mb.d.of(x.inNew).exists(x.name)
+		stayed := known != nil && mb.d.of(known.inNew).exists(known.name)
 		switch {
-		case x.name != "" && mb.d.of(x.inNew).exists(x.name):
+		case x.twice || mb.doubles[base] || came && stayed:
+			return mb.scan(ctx) // there are two of this name, or were
+		case came:
 			mb.sight(&s, x.name, x.inNew)
-		case known != nil && mb.d.of(known.inNew).exists(known.name):
+		case stayed:
 		case known != nil && !x.moved && x.name == "" && x.gone == known.at():
 			s.removed = append(s.removed, uid) // unlinked under the only name it had
 		case known != nil:
@@ -154,6 +158,7 @@ type touched struct {
 	seen       // where it may be now; no name: under none that we know
 	gone  seen // where it was unlinked last
 	moved bool // it was renamed from somewhere
+	twice bool // it came under one name while it had another
 }
 
 // lastSeen is what became of each message that changes name, by base name.
@@ -168,6 +173,7 @@ func lastSeen(changes []watcher.Change) map[string]touched {
 		at := seen{name: c.Name, inNew: c.New}
 		switch {
 		case c.Op == watcher.Appeared:
+			x.twice = x.twice || x.name != "" && x.seen != at
 			x.seen = at
 		case !ok || x.seen == at:
 			x.seen = seen{}

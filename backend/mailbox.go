@@ -35,16 +35,17 @@ type Mailbox struct {
 	loaded       bool
 	list         *uidmap.List
 	keywords     *uidmap.Keywords
-	curAt, newAt stamp       // all changes up to these are in snap
-	followed     bool        // watch has told of all changes after them, or is about to
-	unsettled    bool        // something that was heard of is not in snap: the next look is at the whole folder
-	retry        *time.Timer // for unsettled
-	dropped      int         // list.Dropped at the last look at the whole folder
-	lastTrouble  string      // logged already
-	uidValidity  uint32      // written by load only, read by all after it
-	guid         string      // likewise
-	reread       bool        // keywords beyond the letters may have changed
-	unnamed      uint32      // letters of keywords whose names could not be waited for
+	curAt, newAt stamp           // all changes up to these are in snap
+	followed     bool            // watch has told of all changes after them, or is about to
+	unsettled    bool            // something that was heard of is not in snap: the next look is at the whole folder
+	retry        *time.Timer     // for unsettled
+	dropped      int             // list.Dropped at the last look at the whole folder
+	doubles      map[string]bool // base names that several files had then
+	lastTrouble  string          // logged already
+	uidValidity  uint32          // written by load only, read by all after it
+	guid         string          // likewise
+	reread       bool            // keywords beyond the letters may have changed
+	unnamed      uint32          // letters of keywords whose names could not be waited for
 	gen          uint64
 	modseqs      modseqs
 	history      history // of the last snapshot, or the next

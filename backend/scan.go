@@ -50,6 +50,7 @@ func (mb *Mailbox) scan(ctx context.Context) error {
 		return err
 	}
 	mb.curAt, mb.newAt, mb.unsettled, mb.dropped = curAt, newAt, false, dropped
+	mb.doubles = s.doubles()
 	return mb.settle(ctx, s, mb.scan)
 }
 
@@ -243,6 +244,18 @@ func (s *sighting) sort() {
 	}
 	s.found = dedupe(s.found, func(a, b seen) bool { return a.uid == b.uid })
 	s.unknown = dedupe(s.unknown, func(a, b seen) bool { return baseOf(a.name) == baseOf(b.name) })
+}
+
+// doubles are the base names that several files have. What becomes of one of these files says nothing of the others.
+func (s *sighting) doubles() map[string]bool {
+	if len(s.twice) == 0 {
+		return nil
+	}
+	bases := make(map[string]bool, len(s.twice))
+	for _, x := range s.twice {
+		bases[baseOf(x.name)] = true
+	}
+	return bases
 }
 
 // missing lists the messages of the snapshot that are not in found.
