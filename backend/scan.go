@@ -51,7 +51,10 @@ func (mb *Mailbox) scan(ctx context.Context) error {
 	}
 	mb.curAt, mb.newAt, mb.unsettled, mb.dropped = curAt, newAt, false, dropped
 	mb.doubles = s.doubles()
-	return mb.settle(ctx, s, mb.scan)
+	if err = mb.settle(ctx, s, mb.scan); err != nil {
+		mb.leaveUnsettled()
+	}
+	return err
 }
 
 // scanNew looks at new/ only: nothing else has moved. The turn is held.

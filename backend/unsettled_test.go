@@ -2,8 +2,10 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,4 +71,60 @@ func TestUnsettledMailOfIdlers(t *testing.T) {
 	w.lockedOut(v.mb, v.Poll, func() {})
 	v.mb.retry.Reset(0)
 	w.until("the message is there", func() bool { return v.Sync(true).Exists })
+}
+
+// waiting is a context whose owner does something when he is first asked to wait.
+type waiting struct {
+	context.Context
+	once sync.Once
+	do   func()
+}
+
+func (c *waiting) Done() <-chan struct{} {
+	c.once.Do(c.do)
+	return c.Context.Done()
+}
+
+// whileWaiting has another server hold the lock, and do something before it gives it back, while look waits. The turn is held.
+func (w *world) whileWaiting(look func(context.Context) error, do func()) error {
+	w.t.Helper()
+	lock := filepath.Join(w.root, "dovecot-uidlist.lock")
+	w.must(os.WriteFile(lock, []byte("1:elsewhere"), 0o600))
+	return look(&waiting{Context: w.t.Context(), do: func() {
+		do()
+		w.must(os.Remove(lock))
+	}})
+}
+
+// appendList gives out UIDs as Dovecot does.
+func (w *world) appendList(lines string) {
+	w.t.Helper()
+	f, err := os.OpenFile(filepath.Join(w.root, "dovecot-uidlist"), os.O_WRONLY|os.O_APPEND, 0)
+	w.must(err)
+	_, err = f.WriteString(lines)
+	w.must(errors.Join(err, f.Close()))
+}
+
+// A second look that fails, after the first has found that another server has given out UIDs, leaves all for the next.
+func TestSecondLookFails(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(".", "cur/1.first:2,", "1\n")
+	v := w.sel(w.startWatching(Location{Root: w.root, Separator: '.'}, watcher.Options{Window: time.Hour}), "INBOX", false)
+	w.deliver(".", "cur/2.second:2,", "2\n")
+	keywords := filepath.Join(w.root, "dovecot-keywords")
+	w.must(v.mb.enter(t.Context()))
+	defer v.mb.leave()
+	err := w.whileWaiting(v.mb.scan, func() {
+		w.appendList("2 :2.second\n")
+		w.must(os.Symlink("dovecot-keywords", keywords)) // which can't be read
+	})
+	if err == nil {
+		t.Error("no error")
+	}
+	w.must(os.Remove(keywords))
+	v.mb.curAt.read, v.mb.newAt.read = time.Now().Add(time.Minute), time.Now().Add(time.Minute) // so that the times count
+	w.must(v.mb.freshen(t.Context()))
+	if n := v.mb.snap.Load().n; n != 2 {
+		t.Errorf("%d messages", n)
+	}
 }
