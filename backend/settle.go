@@ -19,12 +19,12 @@ import (
 // waited for the lock, another server may have given out UIDs. The turn is held.
 func (mb *Mailbox) settle(ctx context.Context, s sighting, again func(context.Context) error) error {
 	if mb.keywords.Nameless(s.letters) {
-		if overtaken, err := mb.awaitNames(ctx); err != nil {
+		if overtaken, err := mb.awaitNames(ctx); overtaken {
+			return again(ctx)
+		} else if err != nil {
 			mb.trouble("can't wait for the names of keywords", err)
 			mb.leaveUnsettled()
 			mb.unnamed |= s.letters // the next look waits again
-		} else if overtaken {
-			return again(ctx)
 		} else {
 			mb.keywords.Seen(mb.unnamed)
 			mb.unnamed = 0
@@ -124,18 +124,19 @@ func (mb *Mailbox) namesNow(now *snapshot) *keywordNames {
 
 // awaitNames reads the names of keywords once another server, which has put letters into file names, has written
 // them. Dovecot does that afterwards, but holds the lock of the uidlist meanwhile. Overtaken says that UIDs were given
-// out meanwhile. The turn is held.
+// out meanwhile, also where the lock could not be had. The turn is held.
 func (mb *Mailbox) awaitNames(ctx context.Context) (overtaken bool, err error) {
 	uidNext := mb.list.UIDNext()
 	tx, err := mb.lock(ctx)
+	overtaken = mb.list.UIDNext() != uidNext
 	if uidmap.IsReadOnly(err) {
-		return false, nil // what has no name is never given one
+		return overtaken, nil // what has no name is never given one
 	} else if err != nil {
-		return false, err
+		return overtaken, err
 	}
 	changed, err := mb.keywords.Refresh()
 	mb.reread = mb.reread || changed
-	return mb.list.UIDNext() != uidNext, errors.Join(err, tx.Unlock())
+	return overtaken, errors.Join(err, tx.Unlock())
 }
 
 var errOvertaken = errors.New("another server has given out UIDs")
@@ -145,6 +146,12 @@ var errOvertaken = errors.New("another server has given out UIDs")
 func (mb *Mailbox) adopt(ctx context.Context, s *sighting, recent map[uint32]bool) (err error) {
 	uidNext := mb.list.UIDNext()
 	tx, err := mb.lock(ctx)
+	if mb.list.UIDNext() != uidNext { // also where the lock could not be had
+		if err == nil {
+			mb.trouble("can't give UIDs to new mail", tx.Unlock())
+		}
+		return errOvertaken
+	}
 	if err != nil {
 		return err
 	}
@@ -153,9 +160,6 @@ func (mb *Mailbox) adopt(ctx context.Context, s *sighting, recent map[uint32]boo
 			err = errors.Join(err, err2)
 		}
 	}()
-	if mb.list.UIDNext() != uidNext {
-		return errOvertaken
-	}
 	strangers := append(s.unknown, mb.rename(s)...)
 	if err := mb.number(tx, strangers); err != nil {
 		return err

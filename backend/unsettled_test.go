@@ -128,3 +128,26 @@ func TestSecondLookFails(t *testing.T) {
 		t.Errorf("%d messages", n)
 	}
 }
+
+// What another server gives UIDs while we wait for its lock keeps them, though we can't mend then what it leaves behind.
+func TestUIDsOfOthersWithinFailure(t *testing.T) {
+	for _, name := range []string{"1.first:2,", "1.first:2,a"} { // the latter's keyword has no name yet
+		w := newWorld(t)
+		v := w.sel(w.startWatching(Location{Root: w.root, Separator: '.'}, watcher.Options{Window: time.Hour}), "INBOX", false)
+		w.deliver(".", "cur/"+name, "1\n")
+		obstacle := filepath.Join(w.root, "dovecot-uidlist.tmp")
+		w.must(v.mb.enter(t.Context()))
+		w.must(w.whileWaiting(v.mb.freshen, func() {
+			w.deliver(".", "cur/2.second:2,", "2\n")
+			w.appendList("1 :2.second\n2 :tor") // killed
+			w.must(os.MkdirAll(filepath.Join(obstacle, "x"), 0o700))
+		}))
+		w.must(os.RemoveAll(obstacle))
+		v.mb.leave()
+		w.must(v.Poll(t.Context()))
+		v.Sync(true)
+		if v.Len() != 2 || v.UID(1) != 1 || v.told.at(1).base() != "2.second" {
+			t.Errorf("%s: %d messages, UID %d is %s", name, v.Len(), v.UID(1), v.told.at(1).name)
+		}
+	}
+}
