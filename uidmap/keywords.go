@@ -49,6 +49,7 @@ type Keywords struct {
 	extrasSuspect bool // a write failed: what we read may not be on disk
 
 	byName map[string]int // in lower case
+	news   bool           // something was read that Refresh has not told of
 }
 
 // OpenKeywords reads the keywords of the folder in dir. Missing files are empty ones.
@@ -66,32 +67,38 @@ func newKeywords(d folder) *Keywords {
 	}
 }
 
-// Refresh reads what other programs changed; two stats where nothing was.
+// Refresh reads what other programs changed; two stats where nothing was. changed is true also where a method that
+// writes has read that before.
 func (k *Keywords) Refresh() (changed bool, err error) {
+	err = k.refresh()
+	changed, k.news = k.news, false
+	return changed, err
+}
+
+func (k *Keywords) refresh() error {
 	letters, err := k.stat(keywordsFile)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if !same(letters, k.lettersInfo) {
 		if err := k.loadLetters(); err != nil {
-			return false, err
+			return err
 		}
-		changed = true
+		k.index()
+		k.news = true
 	}
 	extras, err := k.stat(extrasFile)
 	if err != nil {
-		return changed, err
+		return err
 	}
 	if !same(extras, k.extrasInfo) {
 		if err := k.loadExtras(); err != nil {
-			return changed, err
+			return err
 		}
-		changed = true
-	}
-	if changed {
 		k.index()
+		k.news = true
 	}
-	return changed, nil
+	return nil
 }
 
 // loadLetters reads lines "<index> <name>". What is not such a line is ignored, as
@@ -215,7 +222,7 @@ func (k *Keywords) Add(ctx context.Context, names ...string) ([]int, error) {
 	if i := slices.IndexFunc(names, func(s string) bool { return !validKeyword(s) }); i >= 0 {
 		return nil, fmt.Errorf("%w: keyword %.80q", ErrName, names[i])
 	}
-	if _, err := k.Refresh(); err != nil {
+	if err := k.refresh(); err != nil {
 		return nil, err
 	}
 	indexes := make([]int, len(names))
@@ -277,7 +284,7 @@ func (k *Keywords) locked(ctx context.Context, f func(*dotlock) error) error {
 	if err != nil {
 		return err
 	}
-	if _, err = k.Refresh(); err == nil {
+	if err = k.refresh(); err == nil {
 		err = f(lock)
 		k.index()
 	}

@@ -1,0 +1,65 @@
+package backend
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"maildir-imapd/watcher"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// extraWorld has three messages, and the keywords k0 to k27: those from k26 on are in no file name.
+func extraWorld(t *testing.T) (*world, *View) {
+	w := newWorld(t)
+	for i := range 3 {
+		w.deliver(".", fmt.Sprintf("cur/%d.x:2,", i+1), "x\n")
+	}
+	v := w.sel(w.startWatching(Location{Root: w.root, Separator: '.'}, watcher.Options{Window: time.Hour}), "INBOX", false)
+	for i := range 28 {
+		w.store(v, 3, imap.StoreFlagsAdd, imap.Flag(fmt.Sprintf("k%d", i)))
+	}
+	w.must(v.Poll(t.Context()))
+	v.Sync(true)
+	return w, v
+}
+
+// carry has another process give a message keywords beyond the letters.
+func (w *world) carry(line string) {
+	w.t.Helper()
+	f, err := os.OpenFile(filepath.Join(w.root, "maildir-imapd-keywords"), os.O_WRONLY|os.O_APPEND, 0)
+	w.must(err)
+	_, err = f.WriteString(line + "\n")
+	w.must(err)
+	w.must(f.Close())
+}
+
+// Keywords that another process gives a message are seen, though we read them while we write those of others.
+func TestKeywordsReadByTheWay(t *testing.T) {
+	for _, of := range []struct {
+		name string
+		do   func(w *world, v *View)
+	}{
+		{"storing", func(w *world, v *View) {
+			w.carry("m 26 1.x")
+			w.store(v, 2, imap.StoreFlagsAdd, imap.FlagSeen, "k27")
+		}},
+		{"naming", func(w *world, v *View) {
+			w.carry("m 26 1.x")
+			w.store(v, 2, imap.StoreFlagsAdd, imap.FlagSeen, "another")
+		}},
+	} {
+		t.Run(of.name, func(t *testing.T) {
+			w, v := extraWorld(t)
+			of.do(w, v)
+			w.must(v.Poll(t.Context()))
+			v.Sync(true)
+			if !v.Has(1, "k26") {
+				t.Errorf("told %s", v.AppendFlags(nil, 1, false))
+			}
+		})
+	}
+}
