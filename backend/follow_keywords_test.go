@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -61,5 +62,36 @@ func TestKeywordsReadByTheWay(t *testing.T) {
 				t.Errorf("told %s", v.AppendFlags(nil, 1, false))
 			}
 		})
+	}
+}
+
+// A STORE that another program disturbs half-way has the keywords that are on disk in the end, whether it succeeds or not.
+func TestStoreKeywordsDisturbed(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		w, v := extraWorld(t)
+		w.rename("cur/2.x:2,", "cur/2.x:2,F")
+		ctx, lock := t.Context(), filepath.Join(w.root, "dovecot-keywords.lock")
+		if fails {
+			w.must(os.WriteFile(lock, []byte("1:elsewhere"), 0o600))
+			var leave context.CancelFunc
+			ctx, leave = context.WithTimeout(ctx, 100*time.Millisecond)
+			defer leave()
+		} else {
+			w.carry("m 27 2.x") // so that all keywords are read again
+		}
+		_, err := v.Store(ctx, []uint32{1, 2}, StoreRequest{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagSeen, "k26"}})
+		if (err != nil) != fails {
+			t.Errorf("stored: %v", err)
+		}
+		if fails {
+			w.must(os.Remove(lock))
+		}
+		w.must(v.Poll(t.Context()))
+		v.Sync(true)
+		for seq := uint32(1); seq <= 2; seq++ {
+			if v.Has(seq, "k26") == fails {
+				t.Errorf("fails %v: message %d is told %s", fails, seq, v.AppendFlags(nil, seq, false))
+			}
+		}
 	}
 }

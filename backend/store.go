@@ -106,6 +106,7 @@ func (v *View) unchangedSince(ctx context.Context, seqs []uint32, op imap.StoreF
 // storeAll renames the files of the messages; put has those that have changed. The turn is held.
 func (mb *Mailbox) storeAll(ctx context.Context, v *View, seqs []uint32, op imap.StoreFlagsOp, set flags) (put []msg, gone bool, err error) {
 	extra := make(map[string][]int)
+	stored := 0
 	v.progress.start(len(seqs))
 	for _, seq := range seqs {
 		v.progress.step(1)
@@ -123,12 +124,18 @@ func (mb *Mailbox) storeAll(ctx context.Context, v *View, seqs []uint32, op imap
 			extra[m.base()] = m.flags.extra()
 		}
 		put = append(put, *m)
+		stored++
 	}
 	if err2 := mb.keywords.SetExtra(ctx, extra); err2 != nil { // none of them is on disk
 		err = errors.Join(err, err2)
 		for i := range put {
 			put[i].flags.setExtra(slices.Clone(mb.keywords.Extra(put[i].base())))
 		}
+	}
+	if len(put) < stored && len(extra) > 0 { // the others were published, and looked at, before their keywords were on disk, or not
+		mb.publishFlags(put)
+		put, mb.reread = nil, true
+		err = errors.Join(err, mb.scan(ctx))
 	}
 	return put, gone, err
 }
