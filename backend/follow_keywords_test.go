@@ -95,3 +95,22 @@ func TestStoreKeywordsDisturbed(t *testing.T) {
 		}
 	}
 }
+
+// Keywords that another process gives a message while we wait for the names of others are seen.
+func TestKeywordsReadWhileWaiting(t *testing.T) {
+	w := newWorld(t)
+	w.deliver(".", "cur/1.x:2,", "x\n")
+	w.deliver(".", "cur/2.x:2,", "x\n")
+	w.must(os.WriteFile(filepath.Join(w.root, "maildir-imapd-keywords"), []byte("maildir-imapd-keywords 1\nk 26 k26\n"), 0o600))
+	v := w.sel(w.startWatching(Location{Root: w.root, Separator: '.'}, watcher.Options{Window: time.Hour}), "INBOX", false)
+	w.must(v.Poll(t.Context())) // followed from here on
+	w.rename("cur/2.x:2,", "cur/2.x:2,a")
+	w.must(v.mb.enter(t.Context()))
+	w.must(w.whileWaiting(v.mb.freshen, func() { w.carry("m 26 1.x") }))
+	v.mb.leave()
+	w.must(v.Poll(t.Context()))
+	v.Sync(true)
+	if !v.Has(1, "k26") || !v.Has(2, "unknown-0") {
+		t.Errorf("told %s and %s", v.AppendFlags(nil, 1, false), v.AppendFlags(nil, 2, false))
+	}
+}

@@ -19,8 +19,9 @@ import (
 // waited for the lock, another server may have given out UIDs. The turn is held.
 func (mb *Mailbox) settle(ctx context.Context, s sighting, again func(context.Context) error) error {
 	if mb.keywords.Nameless(s.letters) {
-		if overtaken, err := mb.awaitNames(ctx); overtaken {
-			return again(ctx)
+		reread := mb.reread
+		if overtaken, err := mb.awaitNames(ctx); overtaken || mb.reread && !reread {
+			return again(ctx) // at all messages, since any may have other keywords now
 		} else if err != nil {
 			mb.trouble("can't wait for the names of keywords", err)
 			mb.leaveUnsettled()
