@@ -394,3 +394,28 @@ func TestCreateUndone(t *testing.T) {
 		t.Errorf("assigned uses %v, %v", uses, err)
 	}
 }
+
+// Another folder that has come into the place of a selected one, with a copy of its files, keeps its messages' UIDs: who has the
+// old one selected changes nothing in it.
+func TestReplacedByACopyOfIt(t *testing.T) {
+	w := newWorld(t, ".A")
+	w.deliver(".A", "cur/1.x:2,T", "1\n")
+	w.deliver(".A", "cur/2.x:2,", "2\n")
+	a := w.start()
+	v := w.sel(a, "A", false)
+	dir := filepath.Join(w.root, ".A")
+	w.must(os.Rename(dir, filepath.Join(w.root, ".B")))
+	w.must(os.CopyFS(dir, os.DirFS(filepath.Join(w.root, ".B"))))
+	list, err := os.ReadFile(filepath.Join(dir, "dovecot-uidlist"))
+	w.must(err)
+	w.must(v.Expunge(t.Context(), nil))
+	if u := v.Sync(true); !u.Lost {
+		t.Errorf("told %+v", u)
+	}
+	if now, err := os.ReadFile(filepath.Join(dir, "dovecot-uidlist")); err != nil || string(now) != string(list) {
+		t.Errorf("the list was %q, is %q, %v", list, now, err)
+	}
+	if n := len(w.files(".A/cur")); n != 2 {
+		t.Errorf("%d files", n)
+	}
+}

@@ -167,15 +167,20 @@ func (mb *Mailbox) close() {
 	}
 }
 
-// lock takes the folder's uidlist lock. The turn is held.
+// lock takes the folder's uidlist lock. The list under the folder's name may be that of another folder by now: then the mailbox is
+// lost. The turn is held.
 func (mb *Mailbox) lock(ctx context.Context) (*uidmap.Tx, error) {
 	tx, err := mb.list.Lock(ctx)
-	if err != nil {
-		return nil, err
+	if err != nil || !mb.loaded {
+		return tx, err
 	}
-	if mb.loaded && mb.list.UIDValidity() != mb.uidValidity {
+	same, err := mb.sameFolder()
+	if err == nil && (!same || mb.list.UIDValidity() != mb.uidValidity) {
 		mb.lose()
-		return nil, errors.Join(errLost, tx.Unlock())
+		err = errLost
+	}
+	if err != nil {
+		return nil, errors.Join(err, tx.Unlock())
 	}
 	return tx, nil
 }
