@@ -242,7 +242,7 @@ func (t *transfer) move(ctx context.Context) (err error) {
 	} else if err != nil {
 		return err
 	}
-	return t.left(ctx)
+	return t.left(ctx, t.sources())
 }
 
 // errAcross says that the messages can't be moved by renames.
@@ -280,20 +280,51 @@ func (t *transfer) moveAcross(ctx context.Context) error {
 	if err := t.copy(ctx); err != nil {
 		return err
 	}
-	for i := range t.from {
-		if err := t.src.removeFile(&t.from[i], t.v); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return t.left(ctx)
+	return t.remove(ctx, t.sources())
 }
 
-// left tells that the moved messages have left the source.
-func (t *transfer) left(ctx context.Context) error {
-	gone := make([]uint32, len(t.from))
-	for i := range t.from {
-		gone[i] = t.from[i].uid
+// remove takes the messages that were copied out of the source. One that another program has renamed meanwhile is looked for; where that does not find it in
+// the end it stays, for the next look to decide.
+func (t *transfer) remove(ctx context.Context, uids []uint32) error {
+	for try := 0; ; try++ {
+		var gone, missed []uint32
+		var err error
+		now := t.src.snap.Load()
+		for _, uid := range uids {
+			m, _ := now.find(uid)
+			if m == nil {
+				continue // removed by another program, too
+			}
+			switch err2 := t.src.removeFile(m, t.v); {
+			case err2 == nil:
+				gone = append(gone, uid)
+			case errors.Is(err2, fs.ErrNotExist):
+				missed = append(missed, uid)
+			default:
+				err = errors.Join(err, err2)
+			}
+		}
+		if err = errors.Join(err, t.left(ctx, gone)); err != nil || len(missed) == 0 || try == 2 {
+			return err
+		}
+		if err := t.src.scan(ctx); err != nil {
+			return err
+		}
+		uids = missed
 	}
+}
+
+// sources are the UIDs of the messages in the source.
+func (t *transfer) sources() []uint32 {
+	uids := make([]uint32, len(t.from))
+	for i := range t.from {
+		uids[i] = t.from[i].uid
+	}
+	return uids
+}
+
+// left tells that messages have left the source.
+func (t *transfer) left(ctx context.Context, gone []uint32) error {
 	t.src.trouble("can't sync the folder that messages were moved from", errors.Join(t.src.d.cur.sync(), t.src.d.new.sync()))
 	return t.src.forget(ctx, gone)
 }

@@ -18,7 +18,7 @@ func TestMoveWithinMailbox(t *testing.T) {
 	w.must(move.pick(t.Context(), []uint32{1}))
 	w.must(move.arrive(t.Context()))
 	two.Sync(true)
-	w.must(move.left(t.Context()))
+	w.must(move.left(t.Context(), move.sources()))
 	mb.leave()
 	one.Sync(true)
 	if one.Len() != 1 || two.Len() != 2 {
