@@ -204,6 +204,7 @@ func FuzzSearch(f *testing.F) {
 			return
 		}
 		s.sent.Reset()
+		s.progressAt = time.Now().Add(time.Hour) // else it is said to last since the command before
 		err := run(s.ctx, s.conn)
 		s.out.flush()
 		switch got := s.sent.String(); {
