@@ -172,7 +172,7 @@ func (d dir) names() ([]string, error) {
 	return slices.DeleteFunc(all, func(n string) bool { return n[0] == '.' }), nil
 }
 
-// stamp is the time at which a directory changed last, and at which that was read. Of a Maildir it is the ctime: rsync -a
+// stamp is the time at which a directory changed last, and at which that was read. It is the ctime: rsync -a
 // and tar set the mtime back after they have put something in.
 type stamp struct{ mtime, read time.Time }
 

@@ -106,7 +106,7 @@ func (a *Account) treeLocked() (*tree, error) {
 func (a *Account) unmoved() bool {
 	for dir, l := range a.folders.listings {
 		fi, err := a.root.Stat(dir)
-		if err != nil || l.stamp.moved(stamp{mtime: fi.ModTime()}) {
+		if err != nil || l.stamp.moved(stamp{mtime: ctime(fi)}) {
 			return false
 		}
 	}
@@ -330,11 +330,11 @@ func (r *treeReader) list(dir string) (listing, fs.FileInfo, error) {
 	if err != nil {
 		return listing{}, nil, err
 	}
-	if l, ok := r.old[dir]; ok && !l.stamp.moved(stamp{mtime: fi.ModTime()}) {
+	if l, ok := r.old[dir]; ok && !l.stamp.moved(stamp{mtime: ctime(fi)}) {
 		r.listings[dir] = l
 		return l, fi, nil
 	}
-	l := listing{stamp: stamp{fi.ModTime(), read}}
+	l := listing{stamp: stamp{ctime(fi), read}}
 	f, err := r.a.root.Open(dir)
 	if err != nil {
 		return listing{}, nil, err

@@ -143,6 +143,18 @@ func TestTreeSameTick(t *testing.T) {
 	w.wantList(a, listAll, "*", "INBOX", "a", "b")
 }
 
+// What was put there by a program that sets the directory's time back, as rsync -a does, is seen.
+func TestTreeTimeSetBack(t *testing.T) {
+	w := newWorld(t, ".a")
+	a := w.open(Location{})
+	old := time.Now().Add(-time.Hour)
+	w.must(os.Chtimes(w.root, old, old))
+	w.wantList(a, listAll, "*", "INBOX", "a")
+	w.maildir(".b")
+	w.must(os.Chtimes(w.root, old, old))
+	w.wantList(a, listAll, "*", "INBOX", "a", "b")
+}
+
 // Two directories of one name are both reached.
 func TestTreeCollision(t *testing.T) {
 	w := newWorld(t, ".Entwürfe", ".Entw&APw-rfe", ".a\nb", ".a\rb", ".a\tb", ".INBOX")
