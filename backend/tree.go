@@ -48,12 +48,19 @@ func (t *tree) below(name string, sep byte) (nodes []*node) {
 type listing struct {
 	stamp   stamp // before it was read
 	entries []entry
-	cur     bool // cur, or with DIRNAME that, is among them
+	links   []link
+	cur     bool // cur, or with DIRNAME that, is among entries
 }
 
 type entry struct {
 	name string
 	out  bool // a symlink that leads out of the root
+}
+
+// link is a symlink, and what it led to. That comes and goes, as with a file system that is mounted, without a new time of the link's directory.
+type link struct {
+	entry
+	isDir bool // one that may be shown
 }
 
 // treeToChange is the tree for CREATE, DELETE and RENAME, which hold folders.change: so no name means another
@@ -106,7 +113,7 @@ func (a *Account) treeLocked() (*tree, error) {
 func (a *Account) unmoved() bool {
 	for dir, l := range a.folders.listings {
 		fi, err := a.root.Stat(dir)
-		if err != nil || l.stamp.moved(stamp{mtime: ctime(fi)}) {
+		if err != nil || l.stamp.moved(stamp{mtime: ctime(fi)}) || a.linksMoved(dir, l) {
 			return false
 		}
 	}
@@ -330,7 +337,7 @@ func (r *treeReader) list(dir string) (listing, fs.FileInfo, error) {
 	if err != nil {
 		return listing{}, nil, err
 	}
-	if l, ok := r.old[dir]; ok && !l.stamp.moved(stamp{mtime: ctime(fi)}) {
+	if l, ok := r.old[dir]; ok && !l.stamp.moved(stamp{mtime: ctime(fi)}) && !r.a.linksMoved(dir, l) {
 		r.listings[dir] = l
 		return l, fi, nil
 	}
@@ -344,10 +351,13 @@ func (r *treeReader) list(dir string) (listing, fs.FileInfo, error) {
 		batch, err := f.ReadDir(512)
 		for _, d := range batch {
 			e := entry{name: d.Name()}
-			switch {
-			case d.IsDir():
-			case d.Type() == fs.ModeSymlink && r.follow(path.Join(dir, e.name), &e):
-			default:
+			if d.Type() == fs.ModeSymlink {
+				x := r.a.follow(dir, e.name)
+				l.links = append(l.links, x)
+				if e = x.entry; !x.isDir {
+					continue
+				}
+			} else if !d.IsDir() {
 				continue
 			}
 			if e.name == cmp.Or(r.l.DirName, "cur") {
@@ -366,12 +376,20 @@ func (r *treeReader) list(dir string) (listing, fs.FileInfo, error) {
 	return l, fi, nil
 }
 
-// follow reports whether a symlink leads to a directory that may be shown.
-func (r *treeReader) follow(p string, e *entry) bool {
-	fi, err := r.a.root.Stat(p)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) && r.l.FollowSymlinks {
-		fi, err = os.Stat(r.a.path(p))
-		e.out = true
+// follow finds out what a symlink leads to.
+func (a *Account) follow(dir, name string) link {
+	x := link{entry: entry{name: name}}
+	p := path.Join(dir, name)
+	fi, err := a.root.Stat(p)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && a.loc.FollowSymlinks {
+		fi, err = os.Stat(a.path(p))
+		x.out = true
 	}
-	return err == nil && fi.IsDir()
+	x.isDir = err == nil && fi.IsDir()
+	return x
+}
+
+// linksMoved reports whether one of the symlinks in a directory leads to something else now.
+func (a *Account) linksMoved(dir string, l listing) bool {
+	return slices.ContainsFunc(l.links, func(x link) bool { return a.follow(dir, x.name) != x })
 }

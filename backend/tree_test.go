@@ -278,6 +278,38 @@ func TestSymlinks(t *testing.T) {
 	}
 }
 
+// A folder behind a symlink comes and goes with what that leads to, in the account or outside, though the root stays as it is.
+func TestSymlinkTarget(t *testing.T) {
+	for _, target := range []string{"archive/box", "../archive/box"} {
+		t.Run(target, func(t *testing.T) {
+			w := newWorld(t)
+			w.must(os.Mkdir(filepath.Join(w.root, filepath.Dir(target)), 0o700))
+			w.must(os.Symlink(target, filepath.Join(w.root, ".link")))
+			a := w.open(Location{FollowSymlinks: true})
+			w.wantList(a, listAll, "*", "INBOX")
+			a.settleTree()
+			w.maildir(target)
+			w.wantList(a, listAll, "*", "INBOX", "link")
+			w.sel(a, "link", true)
+			a.settleTree()
+			w.must(os.RemoveAll(filepath.Join(w.root, target)))
+			w.wantList(a, listAll, "*", "INBOX")
+			_, err := a.Select(t.Context(), "link", false)
+			wantCode(t, err, "NONEXISTENT")
+		})
+	}
+}
+
+// settleTree lets the tree be one that was read long after the last change of its directories.
+func (a *Account) settleTree() {
+	a.folders.mu.Lock()
+	defer a.folders.mu.Unlock()
+	for dir, l := range a.folders.listings {
+		l.stamp.read = l.stamp.read.Add(time.Hour)
+		a.folders.listings[dir] = l
+	}
+}
+
 // Directories that a killed server left behind are removed, when they are old.
 func TestSweep(t *testing.T) {
 	w := newWorld(t)
