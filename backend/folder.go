@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path"
 	"slices"
@@ -127,6 +128,21 @@ func (a *Account) outsideRoot(dir string) (*os.Root, error) {
 	}
 	a.folders.outside[dir] = root // the old one may be in use: the garbage collector closes it
 	return root, nil
+}
+
+// sameTarget reports whether the symlink that led out of the account to a folder still leads there.
+func (a *Account) sameTarget(f folder) (bool, error) {
+	if f.mail.root == a.root {
+		return true, nil
+	}
+	at, err := os.Stat(a.path(f.Dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	open, err := f.mail.root.Stat(".")
+	return err == nil && os.SameFile(at, open), err
 }
 
 // isDir reports whether dir is a directory, as a symlink only where that is allowed.

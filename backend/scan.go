@@ -94,6 +94,9 @@ func (mb *Mailbox) scanNew(ctx context.Context) error {
 // sameFolder reports whether the directories that are open are still those
 // under the folder's name.
 func (mb *Mailbox) sameFolder() (bool, error) {
+	if same, err := mb.a.sameTarget(mb.f); !same || err != nil {
+		return false, err
+	}
 	for _, part := range []struct {
 		name string
 		dir

@@ -300,6 +300,25 @@ func TestSymlinkTarget(t *testing.T) {
 	}
 }
 
+// Who asks for a folder behind a symlink gets the one that it leads to now, though that which it led to is open.
+func TestSymlinkMoves(t *testing.T) {
+	w := newWorld(t)
+	w.maildir("../one", "../two")
+	w.deliver("../two", "", "x")
+	link := filepath.Join(w.root, ".link")
+	w.must(os.Symlink("../one", link))
+	a := w.open(Location{FollowSymlinks: true})
+	v := w.sel(a, "link", false)
+	w.must(os.Symlink("../two", link+"2"))
+	w.must(os.Rename(link+"2", link))
+	if _, n := w.peek(a, "link"); n != 1 {
+		t.Errorf("%d messages", n)
+	}
+	if !v.Sync(true).Lost {
+		t.Error("the view of the folder that it led to is not lost")
+	}
+}
+
 // settleTree lets the tree be one that was read long after the last change of its directories.
 func (a *Account) settleTree() {
 	a.folders.mu.Lock()
