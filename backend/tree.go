@@ -225,7 +225,8 @@ func (r *treeReader) walk(dir string, up []fs.FileInfo, name string, entries []e
 		if !e.out {
 			var err error
 			if s.l, s.fi, err = r.list(p); err != nil {
-				s.Selectable = false // one that can't be read is shown, the rest goes on
+				s.Selectable = false      // one that can't be read is shown, the rest goes on
+				r.listings[p] = listing{} // and it is tried again
 			} else {
 				s.Selectable = s.l.cur
 			}
