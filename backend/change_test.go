@@ -384,6 +384,35 @@ func TestCreateOverOldControl(t *testing.T) {
 	}
 }
 
+// The directory of a mailbox that is called INBOX beneath a prefix is not that of INBOX's control files.
+func TestControlOfInboxInbox(t *testing.T) {
+	for _, l := range []Location{{Prefix: "INBOX."}, {Prefix: "INBOX/", Layout: FS}} {
+		w := newWorld(t)
+		l.Control = filepath.Join(filepath.Dir(w.root), "ctl")
+		a := w.open(l)
+		inbox, work := l.Prefix+"INBOX", l.Prefix+"Work"
+		validity, _ := w.put(a, "INBOX", "x")
+		wantInbox := func() {
+			t.Helper()
+			if got, n := w.peek(w.open(l), "INBOX"); got != validity || n != 1 {
+				t.Errorf("INBOX has UIDVALIDITY %d, had %d; %d messages", got, validity, n)
+			}
+		}
+		w.must(a.Create(t.Context(), inbox, nil))
+		w.put(a, inbox, "y")
+		wantInbox()
+		w.must(a.Delete(t.Context(), inbox))
+		wantInbox()
+		w.must(a.Create(t.Context(), work, nil))
+		other, _ := w.put(a, work, "z")
+		w.must(a.Rename(t.Context(), work, inbox))
+		wantInbox()
+		if got, n := w.peek(w.open(l), inbox); got != other || n != 1 {
+			t.Errorf("%s has UIDVALIDITY %d, had %d; %d messages", inbox, got, other, n)
+		}
+	}
+}
+
 // A mailbox that can't be made gets no special use.
 func TestCreateUndone(t *testing.T) {
 	w := newWorld(t)

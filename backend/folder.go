@@ -90,13 +90,17 @@ func (a *Account) placed(n *node) (folder, error) {
 
 // controlDir is the directory below CONTROL= that belongs to a folder.
 func (l *Location) controlDir(n *node) string {
-	switch {
-	case n.base != "":
-		return n.base
-	case l.Layout == FS:
-		return inboxName
+	inbox := "." + inboxName
+	if l.Layout == FS {
+		inbox = inboxName
 	}
-	return "." + inboxName
+	switch n.base {
+	case "":
+		return inbox
+	case inbox: // another mailbox, such as INBOX.INBOX
+		return ".." + inboxName // no folder's name begins so
+	}
+	return n.base
 }
 
 // inboxDir is the directory of INBOX.
