@@ -413,6 +413,21 @@ func TestControlOfInboxInbox(t *testing.T) {
 	}
 }
 
+// A RENAME that fails leaves the control files with their mail.
+func TestRenameControlUndone(t *testing.T) {
+	w := newWorld(t, "Work")
+	w.must(os.Symlink("Work", filepath.Join(w.root, "link")))
+	l := Location{Layout: FS, Control: filepath.Join(filepath.Dir(w.root), "ctl")}
+	a := w.open(l)
+	validity, _ := w.put(a, "Work", "x")
+	if err := a.Rename(t.Context(), "Work", "link/x"); err == nil {
+		t.Fatal("a directory was moved beneath itself")
+	}
+	if got, n := w.peek(w.open(l), "Work"); got != validity || n != 1 {
+		t.Errorf("UIDVALIDITY %d, was %d; %d messages", got, validity, n)
+	}
+}
+
 // A mailbox that can't be made gets no special use.
 func TestCreateUndone(t *testing.T) {
 	w := newWorld(t)

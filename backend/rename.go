@@ -179,7 +179,11 @@ func (a *Account) renameOne(from, to *node) error {
 			return err
 		}
 	}
-	return a.root.Rename(from.base, to.base)
+	err := a.root.Rename(from.base, to.base)
+	if err != nil && a.loc.Control != "" {
+		err = errors.Join(err, a.renameControl(to, from))
+	}
+	return err
 }
 
 func (a *Account) renameControl(from, to *node) error {
