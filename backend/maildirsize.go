@@ -41,7 +41,8 @@ func (u Usage) over(limit Usage) bool {
 // errMaildirsize says that the file can't be trusted and has to be made anew.
 var errMaildirsize = errors.New("maildirsize is damaged")
 
-// parseMaildirsize reads the file. What does not parse, or adds up to less than nothing, is errMaildirsize.
+// parseMaildirsize reads the file. What does not parse, or adds up to less than nothing, is errMaildirsize; limits are what the first line
+// says even then, if that is right.
 // A last line without line end is being written, and counts when it is whole.
 func parseMaildirsize(data []byte) (limits, used Usage, err error) {
 	header, rest, ok := bytes.Cut(data, []byte{'\n'})
@@ -54,7 +55,7 @@ func parseMaildirsize(data []byte) (limits, used Usage, err error) {
 		}
 		n, err := strconv.ParseInt(field[:len(field)-1], 10, 64)
 		if err != nil || n < 0 {
-			return limits, used, errMaildirsize
+			return Usage{}, used, errMaildirsize
 		}
 		switch field[len(field)-1] {
 		case 'S':

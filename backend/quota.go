@@ -114,13 +114,13 @@ func (q *quota) lookLocked() (known bool, err error) {
 		if err == nil {
 			header, used, err = parseMaildirsize(data)
 		}
+		if q.configured == (Usage{}) {
+			q.limits = header
+		}
 		if err != nil {
 			// What can't be read sets no limit, and is made anew where there is one.
 			q.a.log().Debug("maildirsize can't be used", "err", err)
 			return false, nil
-		}
-		if q.configured == (Usage{}) {
-			q.limits = header
 		}
 		if header != q.limits {
 			return false, nil

@@ -280,3 +280,21 @@ func TestMaildirsizeDamaged(t *testing.T) {
 		})
 	}
 }
+
+// TestMaildirsizeKeepsLimits: limits that others have set go on to count where the lines below can't be right, as after mail was
+// deleted that its deliverer had not counted.
+func TestMaildirsizeKeepsLimits(t *testing.T) {
+	for _, lines := range []string{"-1 -1\n", "1 x\n"} {
+		w := newWorld(t)
+		w.deliver(".", "", "x\n")
+		w.must(os.WriteFile(filepath.Join(w.root, maildirsizeFile), []byte("2C\n"+lines), 0o600))
+		a := w.start()
+		w.must(w.append(a, "INBOX", "x\n"))
+		if err := w.append(a, "INBOX", "x\n"); !isOverQuota(err) {
+			t.Errorf("%q: the third: %v", lines, err)
+		}
+		if got := w.usage(a); got != (Usage{4, 2}) {
+			t.Errorf("%q: used %v", lines, got)
+		}
+	}
+}
