@@ -49,7 +49,9 @@ type rename struct {
 	from, to string
 	mere     bool // only mailboxes beneath from are renamed, since it is none itself
 	done     bool
-	told     bool // owned by who holds looking
+	// Owned by who holds looking:
+	settled bool // done before the tree was read
+	told    bool
 }
 
 const (
@@ -294,6 +296,11 @@ func (l *lookout) metadataChanged(mailbox string, entries []string, by *Monitor)
 
 // lookAtTree tells the monitors what has changed in the tree and in the subscriptions. looking is held.
 func (l *lookout) lookAtTree() error {
+	l.mu.Lock()
+	for _, r := range l.renames {
+		r.settled = r.done
+	}
+	l.mu.Unlock()
 	t, err := l.a.readTree()
 	if err != nil {
 		return err
@@ -309,7 +316,7 @@ func (l *lookout) lookAtTree() error {
 	l.tree, l.subscribed = t, subscribed
 	l.mu.Lock()
 	renames := l.renames
-	l.renames = slices.DeleteFunc(slices.Clone(renames), func(r *rename) bool { return r.done })
+	l.renames = slices.DeleteFunc(slices.Clone(renames), func(r *rename) bool { return r.settled })
 	if old == nil || len(l.monitors) == 0 {
 		l.mu.Unlock()
 		return nil

@@ -1,10 +1,12 @@
 package backend
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -162,4 +164,95 @@ func TestMonitorAfterFault(t *testing.T) {
 	})
 	w.must(os.Remove(link))
 	w.until("it is told", func() bool { return len(m.Take(false).Status) > 0 })
+}
+
+// lookAtTree has all that the monitor watches looked at now.
+func (w *world) lookAtTree(m *Monitor) {
+	w.t.Helper()
+	for _, part := range m.parts {
+		part.l.looking.Lock()
+		err := part.l.lookAtTree()
+		part.l.looking.Unlock()
+		w.must(err)
+	}
+}
+
+// TestMonitorRenames: what several changes between two looks at the tree leave behind is what the client knows then.
+func TestMonitorRenames(t *testing.T) {
+	for _, ops := range [][]string{
+		{"A>T", "C>A"}, {"A>T", "+A"}, {"A>T", "T>U"}, {"A>T", "C>A", "T>C"}, {"A>T", "-T"}, {"A>T", "C>A", "-A"}, {"A>T", "+A", "A>U"},
+		{"+N", "N>M"}, {"-C", "A>C"}, {"A>T", "+A", "C>A.kid"}, {"P>Q", "+P.new"}, {"P>Q", "+Q.new", "C>P"},
+	} {
+		w := newWorld(t, ".A", ".C", ".P.kid")
+		a := w.start()
+		m := w.monitor(a, Scope{Events: MailboxName})
+		known := make(map[string]bool)
+		for _, name := range w.names(a) {
+			known[name] = name[0] != '('
+		}
+		change := func(op string) error {
+			if from, to, ok := strings.Cut(op, ">"); ok {
+				return a.Rename(t.Context(), from, to)
+			} else if op[0] == '-' {
+				return a.Delete(t.Context(), op[1:])
+			}
+			return a.Create(t.Context(), op[1:], nil)
+		}
+		var err error
+		l := a.lookout
+		l.looking.Lock()
+		for _, op := range ops {
+			err = errors.Join(err, change(op))
+		}
+		err = errors.Join(err, l.lookAtTree())
+		l.looking.Unlock()
+		w.must(err)
+		tree, err := a.readTree()
+		w.must(err)
+		told := m.Take(false).Names
+		for _, c := range told {
+			if c.OldName != "" {
+				for name := range known {
+					if name == c.OldName || strings.HasPrefix(name, c.OldName+".") {
+						delete(known, name)
+						known[c.Name+name[len(c.OldName):]] = true
+					}
+				}
+			}
+			n := tree.byName[c.Name]
+			known[c.Name] = n != nil && n.exists
+		}
+		for _, n := range tree.nodes {
+			if n.exists && !known[n.Name] {
+				t.Errorf("%q: the client does not know %q, told of %+v", ops, n.Name, told)
+			}
+		}
+		for name, there := range known {
+			if n := tree.byName[name]; there && (n == nil || !n.exists) {
+				t.Errorf("%q: the client knows %q, told of %+v", ops, name, told)
+			}
+		}
+		m.Close()
+	}
+}
+
+// TestMonitorRenameMeanwhile renames a mailbox after the lookout has read the tree, and before it has told of it.
+func TestMonitorRenameMeanwhile(t *testing.T) {
+	w := newWorld(t, ".A")
+	a := w.start()
+	m := w.monitor(a, Scope{Events: MailboxName})
+	a.subsMu.Lock() // which the lookout waits for then
+	a.forgetTree()
+	w.until("the tree is read", func() bool {
+		a.folders.mu.Lock()
+		defer a.folders.mu.Unlock()
+		return a.folders.tree != nil
+	})
+	err := a.Rename(t.Context(), "A", "B")
+	a.subsMu.Unlock()
+	w.must(err)
+	all := notices(t, m, func(n Notices) bool { return len(n.Names) > 0 })
+	if want := []NameChange{{Name: "B", OldName: "A"}}; !slices.Equal(all.Names, want) {
+		t.Errorf("told of %+v, want %+v", all.Names, want)
+	}
 }
