@@ -252,9 +252,11 @@ func (m *monitor) putName(c NameChange, e Events, subscribed ...map[string][]str
 	wanted := slices.ContainsFunc(subscribed, func(s map[string][]string) bool {
 		return m.events(c.Name, s)&e != 0 || c.OldName != "" && m.events(c.OldName, s)&e != 0
 	})
-	if !wanted || m.overflow || m.isOwn(c.Name) || slices.Contains(m.names, c) {
+	if !wanted || m.overflow || m.isOwn(c.Name) {
 		return
 	}
+	// The last word counts: a RENAME that is told behind it would take the name away.
+	m.names = slices.DeleteFunc(m.names, func(x NameChange) bool { return x == c })
 	if len(m.names) == maxNames {
 		m.overflowed()
 		return

@@ -256,3 +256,20 @@ func TestMonitorRenameMeanwhile(t *testing.T) {
 		t.Errorf("told of %+v, want %+v", all.Names, want)
 	}
 }
+
+// TestMonitorNamesInOrder: of a name that waits to be told, the last change is told after a RENAME that came before it.
+func TestMonitorNamesInOrder(t *testing.T) {
+	w := newWorld(t)
+	a := w.start()
+	m := w.monitor(a, Scope{Events: MailboxName})
+	w.must(a.Create(t.Context(), "A", nil))
+	w.lookAtTree(m)
+	w.must(a.Rename(t.Context(), "A", "B"))
+	w.lookAtTree(m)
+	w.must(a.Create(t.Context(), "A", nil))
+	w.lookAtTree(m)
+	want := []NameChange{{Name: "B", OldName: "A"}, {Name: "A"}}
+	if got := m.Take(false).Names; !slices.Equal(got, want) {
+		t.Errorf("told of %+v, want %+v", got, want)
+	}
+}
