@@ -407,6 +407,9 @@ func (m *monitor) events(name string, subscribed map[string][]string) (e Events)
 			e |= s.Events
 		}
 	}
+	if e != 0 && m.u.share(name) != m.s {
+		e &= SubscriptionChange // another tree has its place; the subscriptions are the user's own
+	}
 	return e
 }
 

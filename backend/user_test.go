@@ -328,6 +328,24 @@ func TestSharedMonitorPrefix(t *testing.T) {
 	}
 }
 
+// Nothing is told of a user's own mailboxes where a shared tree has their place.
+func TestSharedMonitorHides(t *testing.T) {
+	w := newSharedWorld(t)
+	w.box(".box", "user=bob lr\n")
+	u := w.user("alice", Location{})
+	own := &world{t: t, root: u.loc.Root}
+	own.maildir(".Public.box")
+	m := own.monitor(u, Scope{Kind: Subtree, Names: []string{"Public"}, Events: MessageChange | MailboxName})
+	if got := m.Mailboxes(); len(got) > 0 {
+		t.Errorf("watches %q", got)
+	}
+	own.maildir(".Public.other")
+	own.lookAtTree(m)
+	if n := m.Take(false); len(n.Names) > 0 {
+		t.Errorf("told of %+v", n.Names)
+	}
+}
+
 // RFC 4314 §2: entries as Dovecot combines them.
 func TestIdentity(t *testing.T) {
 	id := identity{name: "bob", groups: map[string]bool{"staff": true}}
