@@ -147,9 +147,13 @@ func (l *lookout) add(m *monitor) error {
 	start := !l.running
 	l.running = true
 	l.mu.Unlock()
-	l.lookAtRights(l.tree)
 	if start {
 		l.start()
+	}
+	if l.a.loc.Shared { // for m's rights; what has changed meanwhile is told to all
+		if err := l.lookAtTree(); err != nil {
+			return err
+		}
 	}
 	l.aim(nil, nil)
 	if m.isOverflowed() {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -344,6 +345,44 @@ func TestSharedMonitorHides(t *testing.T) {
 	if n := m.Take(false); len(n.Names) > 0 {
 		t.Errorf("told of %+v", n.Names)
 	}
+}
+
+// Rights that change while another user begins to listen are told to those who listen already.
+func TestSharedMonitorAdded(t *testing.T) {
+	w := newSharedWorld(t)
+	w.box(".a", "user=carol lr\n")
+	w.box(".z", "user=carol lr\n")
+	var change atomic.Bool
+	w.b.o.Log = slog.New(onLog{w.b.o.Log.Handler(), func() {
+		if change.CompareAndSwap(true, false) {
+			w.acl(".a", "user=bob lr\n")
+		}
+	}})
+	bob, carol := w.user("bob", Location{}), w.user("carol", Location{})
+	scope := Scope{Kind: Subtree, Names: []string{"Public"}, Events: MailboxName}
+	m := w.monitor(bob, scope)
+	change.Store(true)
+	w.acl(".z", "nonsense\n") // logged by the next look, which has seen .a then
+	w.monitor(carol, scope)
+	w.lookAtTree(m)
+	if n := m.Take(false); !slices.Equal(n.Names, []NameChange{{Name: "Public.a"}}) {
+		t.Errorf("told of %+v", n.Names)
+	}
+}
+
+// onLog calls f for each line of a log.
+type onLog struct {
+	slog.Handler
+	f func()
+}
+
+func (h onLog) Handle(ctx context.Context, r slog.Record) error {
+	h.f()
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h onLog) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return onLog{h.Handler.WithAttrs(attrs), h.f}
 }
 
 // RFC 4314 §2: entries as Dovecot combines them.
