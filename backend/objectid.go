@@ -151,6 +151,9 @@ func (mb *Mailbox) ownGUID(ctx context.Context) error {
 	a, guid := mb.a, mb.list.GUID()
 	a.mu.Lock()
 	other, known := a.guids[guid]
+	if !known { // at once: the copy may be opened at the same time
+		a.guids[guid] = mb.f
+	}
 	a.mu.Unlock()
 	if known && other.Dir != mb.f.Dir && other.control.isCopy(mb.f.control, guid) {
 		tx, err := mb.list.Lock(ctx)
