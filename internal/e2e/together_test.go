@@ -4,6 +4,9 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -104,4 +107,38 @@ func pushes(t *testing.T, at, through string) {
 	done()
 	actor.ok(t, "LOGOUT")
 	idler.ok(t, "LOGOUT")
+}
+
+// What leaves a folder through Dovecot has left it here, too, where Dovecot has dropped it from its uidlist before we look.
+func TestDovecotDropsRecords(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, []string{"bob"}, "")
+	d := dovecot.Start(t, "")
+	if _, err := d.AddUser("bob", password, "mail=maildir:"+g.Maildir("bob")); err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := login(t, g.Addr, "bob"), login(t, d.Addr, "bob")
+	theirs.ok(t, "CREATE Kept")
+	theirs.ok(t, "SELECT INBOX")
+	for range 30 {
+		if r, err := theirs.append("INBOX", "", crlf(mail("before", "1"))); err != nil || r.Status != "OK" {
+			t.Fatalf("APPEND: %v %+v", err, r)
+		}
+	}
+	theirs.ok(t, "NOOP")
+	ours.ok(t, "SELECT INBOX")
+	ours.ok(t, "UNSELECT")
+	for range 14 {
+		theirs.ok(t, "MOVE 1 Kept") // unlinks, and no rename has us look at the whole folder
+	}
+	list, err := os.ReadFile(filepath.Join(g.Maildir("bob"), "dovecot-uidlist"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(list), "\n") - 1; n >= 30 {
+		t.Errorf("Dovecot's list has %d records still", n)
+	}
+	if r := ours.ok(t, "SELECT INBOX"); !slices.Contains(r.Untagged, "16 EXISTS") {
+		t.Errorf("SELECT says %q", r.Untagged)
+	}
 }
