@@ -273,3 +273,20 @@ func TestMonitorNamesInOrder(t *testing.T) {
 		t.Errorf("told of %+v, want %+v", got, want)
 	}
 }
+
+// TestMonitorRenameHalfway looks at the tree between the two renames that a name which is only a parent needs: its mailboxes are told with it.
+func TestMonitorRenameHalfway(t *testing.T) {
+	w := newWorld(t, ".P.a", ".P.b")
+	a := w.start()
+	m := w.monitor(a, Scope{Events: MailboxName})
+	finish := a.lookout.renaming("P", "Q", true)
+	w.rename(".P.a", ".Q.a")
+	w.lookAtTree(m)
+	w.rename(".P.b", ".Q.b")
+	finish(true)
+	w.lookAtTree(m)
+	want := []NameChange{{Name: "Q", OldName: "P"}}
+	if got := m.Take(false).Names; !slices.Equal(got, want) {
+		t.Errorf("told of %+v, want %+v", got, want)
+	}
+}

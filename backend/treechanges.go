@@ -45,15 +45,18 @@ func (l *lookout) treeChanges(old, now *tree, renames []*rename) (out []NameChan
 			known[n.Name] = true
 		}
 	}
-	var moving []string // what lies at or beneath these is told when its rename is
+	var moving []string // what lies at or beneath these is told with its rename
 	for _, r := range renames {
 		if !r.told && r.arrived(known, now, sep) {
 			r.told = true
 			out = append(out, NameChange{Name: r.to, OldName: r.from})
 		}
+		// One of many mailboxes is told with the first of them; the others follow.
+		underWay := r.told && r.mere || !r.told && known[r.from]
 		if r.told {
 			r.apply(known, sep)
-		} else if !r.settled && known[r.from] {
+		}
+		if underWay && !r.settled {
 			moving = append(moving, r.from, r.to)
 		}
 	}
