@@ -255,8 +255,9 @@ func (m *monitor) putName(c NameChange, e Events, subscribed ...map[string][]str
 	if !wanted || m.overflow || m.isOwn(c.Name) {
 		return
 	}
-	// The last word counts: a RENAME that is told behind it would take the name away.
-	m.names = slices.DeleteFunc(m.names, func(x NameChange) bool { return x == c })
+	if c.OldName == "" { // the last word counts: a RENAME that is told behind it would take the name away
+		m.names = slices.DeleteFunc(m.names, func(x NameChange) bool { return x == c })
+	}
 	if len(m.names) == maxNames {
 		m.overflowed()
 		return

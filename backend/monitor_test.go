@@ -290,3 +290,23 @@ func TestMonitorRenameHalfway(t *testing.T) {
 		t.Errorf("told of %+v, want %+v", got, want)
 	}
 }
+
+// TestMonitorRenamedTwice: of two mailboxes that have the same names one after the other, each goes where it went.
+func TestMonitorRenamedTwice(t *testing.T) {
+	w := newWorld(t, ".A")
+	a := w.start()
+	m := w.monitor(a, Scope{Events: MailboxName})
+	rename := func(from, to string) {
+		w.must(a.Rename(t.Context(), from, to))
+		w.lookAtTree(m)
+	}
+	rename("A", "B")
+	rename("B", "C")
+	w.must(a.Create(t.Context(), "A", nil))
+	w.lookAtTree(m)
+	rename("A", "B")
+	want := []NameChange{{Name: "B", OldName: "A"}, {Name: "C", OldName: "B"}, {Name: "A"}, {Name: "B", OldName: "A"}}
+	if got := m.Take(false).Names; !slices.Equal(got, want) {
+		t.Errorf("told of %+v, want %+v", got, want)
+	}
+}
