@@ -120,7 +120,7 @@ func (mb *Mailbox) settleChanges(ctx context.Context, changes []watcher.Change) 
 	now := mb.snap.Load()
 	last := lastSeen(changes)
 	for base, x := range last {
-		if known, _ := now.find(mb.uidOf(base)); known != nil && x.seen == known.at() && !x.twice && !mb.doubles[base] {
+		if known, _ := now.find(mb.uidOf(base)); known != nil && x.seen == known.at() && !x.twice() && !mb.doubles[base] {
 			delete(last, base) // our own change
 		}
 	}
@@ -134,7 +134,7 @@ func (mb *Mailbox) settleChanges(ctx context.Context, changes []watcher.Change) 
 		came := x.name != "" && mb.d.of(x.inNew).exists(x.name)
 		stayed := known != nil && mb.d.of(known.inNew).exists(known.name)
 		switch {
-		case x.twice || mb.doubles[base] || came && stayed:
+		case x.twice() || mb.doubles[base] || came && stayed:
 			return mb.scan(ctx) // there are two of this name, or were
 		case came:
 			mb.sight(&s, x.name, x.inNew)
@@ -155,11 +155,15 @@ func (mb *Mailbox) settleChanges(ctx context.Context, changes []watcher.Change) 
 
 // touched is what the watcher saw of a message.
 type touched struct {
-	seen       // where it may be now; no name: under none that we know
-	gone  seen // where it was unlinked last
-	moved bool // it was renamed from somewhere
-	twice bool // it came under one name while it had another
+	seen         // where it may be now; no name: under none that we know
+	other   seen // where it may be, too: under a name that came before that
+	further bool // there were more names
+	gone    seen // where it was unlinked last
+	moved   bool // it was renamed from somewhere
 }
+
+// twice reports whether there may be several files. Who renames by a link and an unlink leaves but one.
+func (x *touched) twice() bool { return x.other.name != "" || x.further }
 
 // lastSeen is what became of each message that changes name, by base name.
 func lastSeen(changes []watcher.Change) map[string]touched {
@@ -169,14 +173,17 @@ func lastSeen(changes []watcher.Change) map[string]touched {
 			continue
 		}
 		base := baseOf(c.Name)
-		x, ok := last[base]
+		x := last[base]
 		at := seen{name: c.Name, inNew: c.New}
 		switch {
+		case c.Op == watcher.Appeared && x.seen != at:
+			x.further = x.further || x.other.name != ""
+			x.other, x.seen = x.seen, at
 		case c.Op == watcher.Appeared:
-			x.twice = x.twice || x.name != "" && x.seen != at
-			x.seen = at
-		case !ok || x.seen == at:
-			x.seen = seen{}
+		case x.seen == at:
+			x.other, x.seen = seen{}, x.other
+		case x.other == at:
+			x.other = seen{}
 		}
 		switch c.Op {
 		case watcher.Removed:

@@ -77,3 +77,19 @@ func TestSecondLinkStays(t *testing.T) {
 		t.Errorf("told %+v", u)
 	}
 }
+
+// A program that renames by a link and an unlink leaves one name, however often it does that before anybody looks: the folder is not read for it.
+func TestRenamedByLinks(t *testing.T) {
+	var changes []watcher.Change
+	for _, names := range [][2]string{{"1.x:2,", "1.x:2,S"}, {"1.x:2,S", "1.x:2,FS"}} {
+		changes = append(changes, watcher.Change{Name: names[1], Op: watcher.Appeared}, watcher.Change{Name: names[0], Op: watcher.Removed})
+	}
+	x := lastSeen(changes)["1.x"]
+	if x.twice() || x.seen != (seen{name: "1.x:2,FS"}) {
+		t.Errorf("seen %+v", x)
+	}
+	changes = append(changes, watcher.Change{Name: "1.x:2,T", Op: watcher.Appeared}, watcher.Change{Name: "1.x:2,FS", Op: watcher.Appeared})
+	if x := lastSeen(changes)["1.x"]; !x.twice() {
+		t.Errorf("seen %+v", x)
+	}
+}
