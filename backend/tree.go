@@ -50,6 +50,7 @@ type listing struct {
 	entries []entry
 	links   []link
 	cur     bool // cur, or with DIRNAME that, is among entries
+	failed  bool // it could not be read
 }
 
 type entry struct {
@@ -112,6 +113,13 @@ func (a *Account) treeLocked() (*tree, error) {
 // unmoved reports whether all directories are as they were listed.
 func (a *Account) unmoved() bool {
 	for dir, l := range a.folders.listings {
+		if l.failed {
+			if f, err := a.root.Open(dir); err == nil {
+				f.Close()
+				return false
+			}
+			continue
+		}
 		fi, err := a.root.Stat(dir)
 		if err != nil || l.stamp.moved(stamp{mtime: ctime(fi)}) || a.linksMoved(dir, l) {
 			return false
@@ -225,8 +233,8 @@ func (r *treeReader) walk(dir string, up []fs.FileInfo, name string, entries []e
 		if !e.out {
 			var err error
 			if s.l, s.fi, err = r.list(p); err != nil {
-				s.Selectable = false      // one that can't be read is shown, the rest goes on
-				r.listings[p] = listing{} // and it is tried again
+				s.Selectable = false                  // one that can't be read is shown, the rest goes on
+				r.listings[p] = listing{failed: true} // and it is tried again
 			} else {
 				s.Selectable = s.l.cur
 			}
