@@ -172,9 +172,9 @@ func (d dir) names() ([]string, error) {
 	return slices.DeleteFunc(all, func(n string) bool { return n[0] == '.' }), nil
 }
 
-// stamp is the time at which a directory changed last, and at which that was read. It is the ctime: rsync -a
-// and tar set the mtime back after they have put something in.
-type stamp struct{ mtime, read time.Time }
+// stamp is the time at which a directory changed last, and at which that was read. It is not the mtime, which rsync -a
+// and tar set back after they have put something in.
+type stamp struct{ ctime, read time.Time }
 
 func (d dir) stamp() (stamp, error) {
 	read := time.Now()
@@ -198,10 +198,10 @@ func (d *dirs) stamps() (cur, new stamp, err error) {
 const racy = 2 * time.Second
 
 // isFresh reports whether the directory may have changed after s without a new time.
-func (s stamp) isFresh() bool { return s.read.Sub(s.mtime) < racy }
+func (s stamp) isFresh() bool { return s.read.Sub(s.ctime) < racy }
 
 // moved reports whether the directory may have changed between s and now.
-func (s stamp) moved(now stamp) bool { return !s.mtime.Equal(now.mtime) || s.isFresh() }
+func (s stamp) moved(now stamp) bool { return !s.ctime.Equal(now.ctime) || s.isFresh() }
 
 // sameFile reports whether two are links to one file.
 func sameFile(a, b *unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }

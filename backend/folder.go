@@ -98,7 +98,7 @@ func (l *Location) controlDir(n *node) string {
 	case "":
 		return inbox
 	case inbox: // another mailbox, such as INBOX.INBOX
-		return ".." + inboxName // no folder's name begins so
+		return ".." + inboxName // no new folder's name begins so
 	}
 	return n.base
 }

@@ -155,7 +155,7 @@ func (mb *Mailbox) lookWell(curAt, newAt stamp) (sighting, error) {
 		if err != nil {
 			return s, err
 		}
-		quiet := curAt.mtime.Equal(cur.mtime) && newAt.mtime.Equal(new.mtime)
+		quiet := curAt.ctime.Equal(cur.ctime) && newAt.ctime.Equal(new.ctime)
 		if quiet && (looks > 1 || len(s.removed) == 0 && !curAt.moved(cur) && !newAt.moved(new)) {
 			break
 		}

@@ -121,7 +121,7 @@ func (a *Account) unmoved() bool {
 			continue
 		}
 		fi, err := a.root.Stat(dir)
-		if err != nil || l.stamp.moved(stamp{mtime: ctime(fi)}) || a.linksMoved(dir, l) {
+		if err != nil || l.stamp.moved(stamp{ctime: ctime(fi)}) || a.linksMoved(dir, l) {
 			return false
 		}
 	}
@@ -346,7 +346,7 @@ func (r *treeReader) list(dir string) (listing, fs.FileInfo, error) {
 	if err != nil {
 		return listing{}, nil, err
 	}
-	if l, ok := r.old[dir]; ok && !l.stamp.moved(stamp{mtime: ctime(fi)}) && !r.a.linksMoved(dir, l) {
+	if l, ok := r.old[dir]; ok && !l.stamp.moved(stamp{ctime: ctime(fi)}) && !r.a.linksMoved(dir, l) {
 		r.listings[dir] = l
 		return l, fi, nil
 	}
