@@ -241,8 +241,10 @@ func TestMonitorRenameMeanwhile(t *testing.T) {
 	w := newWorld(t, ".A")
 	a := w.start()
 	m := w.monitor(a, Scope{Events: MailboxName})
-	a.subsMu.Lock() // which the lookout waits for then
+	a.lookout.looking.Lock() // not in the middle of a look
+	a.subsMu.Lock()          // which the lookout waits for then
 	a.forgetTree()
+	a.lookout.looking.Unlock()
 	w.until("the tree is read", func() bool {
 		a.folders.mu.Lock()
 		defer a.folders.mu.Unlock()
