@@ -150,7 +150,7 @@ func (mb *Mailbox) settleChanges(ctx context.Context, changes []watcher.Change) 
 		return mb.scan(ctx)
 	}
 	slices.Sort(s.removed)
-	return mb.settle(ctx, s, mb.scan)
+	return mb.settle(ctx, s)
 }
 
 // touched is what the watcher saw of a message.

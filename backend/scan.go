@@ -51,7 +51,7 @@ func (mb *Mailbox) scan(ctx context.Context) error {
 	}
 	mb.curAt, mb.newAt, mb.unsettled, mb.dropped = curAt, newAt, false, dropped
 	mb.doubles = s.doubles()
-	if err = mb.settle(ctx, s, mb.scan); err != nil {
+	if err = mb.settle(ctx, s); err != nil {
 		mb.leaveUnsettled()
 	}
 	return err
@@ -88,7 +88,7 @@ func (mb *Mailbox) scanNew(ctx context.Context) error {
 		return mb.scan(ctx) // something has left new/
 	}
 	mb.newAt = newAt
-	return mb.settle(ctx, s, mb.scan)
+	return mb.settle(ctx, s)
 }
 
 // sameFolder reports whether the directories that are open are still those

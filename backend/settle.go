@@ -15,13 +15,13 @@ import (
 )
 
 // settle gives UIDs to the unknown, moves mail from new/ to cur/ where a session
-// claims it, and publishes what has changed. again looks once more: while we
-// waited for the lock, another server may have given out UIDs. The turn is held.
-func (mb *Mailbox) settle(ctx context.Context, s sighting, again func(context.Context) error) error {
+// claims it, and publishes what has changed. Where another server has given out UIDs while we
+// waited for the lock, it looks at the whole folder once more. The turn is held.
+func (mb *Mailbox) settle(ctx context.Context, s sighting) error {
 	if mb.keywords.Nameless(s.letters) {
 		reread := mb.reread
 		if overtaken, err := mb.awaitNames(ctx); overtaken || mb.reread && !reread {
-			return again(ctx) // at all messages, since any may have other keywords now
+			return mb.scan(ctx) // at all messages, since any may have other keywords now
 		} else if err != nil {
 			mb.trouble("can't wait for the names of keywords", err)
 			mb.leaveUnsettled()
@@ -45,7 +45,7 @@ func (mb *Mailbox) settle(ctx context.Context, s sighting, again func(context.Co
 	if len(s.unknown) > 0 || len(s.twice) > 0 || claim {
 		err := mb.adopt(ctx, &s, recent)
 		if err == errOvertaken {
-			return again(ctx)
+			return mb.scan(ctx)
 		}
 		// Without the lock or a writable disk new mail can't be shown, for its UID
 		// would not last; what has a UID can.
