@@ -18,15 +18,22 @@ import (
 
 var togetherSeed = flag.Uint64("together.seed", 0, "seed of TestTogether; 0: another each time")
 
-// Dovecot and our server serve one tree at the same time. Each pushes what the other
-// changes, and a storm of commands to both does no harm.
-func TestTogether(t *testing.T) {
-	t.Parallel()
+// both starts our server, and a Dovecot that serves the same tree of bob's.
+func both(t *testing.T) (*gateway, *dovecot.Server) {
+	t.Helper()
 	g := newGateway(t, []string{"bob"}, "")
 	d := dovecot.Start(t, "")
 	if _, err := d.AddUser("bob", password, "mail=maildir:"+g.Maildir("bob")); err != nil {
 		t.Fatal(err)
 	}
+	return g, d
+}
+
+// Dovecot and our server serve one tree at the same time. Each pushes what the other
+// changes, and a storm of commands to both does no harm.
+func TestTogether(t *testing.T) {
+	t.Parallel()
+	g, d := both(t)
 	pushes(t, g.Addr, d.Addr)
 	pushes(t, d.Addr, g.Addr)
 
@@ -112,11 +119,7 @@ func pushes(t *testing.T, at, through string) {
 // What leaves a folder through Dovecot has left it here, too, where Dovecot has dropped it from its uidlist before we look.
 func TestDovecotDropsRecords(t *testing.T) {
 	t.Parallel()
-	g := newGateway(t, []string{"bob"}, "")
-	d := dovecot.Start(t, "")
-	if _, err := d.AddUser("bob", password, "mail=maildir:"+g.Maildir("bob")); err != nil {
-		t.Fatal(err)
-	}
+	g, d := both(t)
 	ours, theirs := login(t, g.Addr, "bob"), login(t, d.Addr, "bob")
 	theirs.ok(t, "CREATE Kept")
 	theirs.ok(t, "SELECT INBOX")
